@@ -1,0 +1,54 @@
+# Every command does its own set-up; nothing has to be installed by hand but Python 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+DEV := .venv-dev
+BENCH := .venv-bench
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench clean
+
+help: ## List every command
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.made ## Create .venv with the earmark command in it
+	@echo "Ready: $(VENV)/bin/earmark --help"
+
+demo: $(VENV)/.made ## Analyse examples/audio through the whole pipeline
+	$(VENV)/bin/earmark analyze examples/audio
+
+test: $(DEV)/.made ## Run every check and every test
+	$(MAKE) --no-print-directory check
+	$(DEV)/bin/python -m pytest
+
+check: $(DEV)/.made ## Lint, types, import rules
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+fix: $(DEV)/.made ## Mend what the linter can mend, and format
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+bench: $(BENCH)/.made ## Measure every figure in the README and write it there
+	$(BENCH)/bin/python -m benchmarks
+
+clean: ## Remove environments and caches, keep data
+	rm -rf $(VENV) $(DEV) $(BENCH) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.made: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(VENV)/bin/python -m pip install --quiet --editable .
+	touch $@
+
+$(DEV)/.made: pyproject.toml
+	$(PYTHON) -m venv $(DEV)
+	$(PIP) $(DEV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(BENCH)/.made: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(PIP) $(BENCH)/bin/python -m pip install --quiet torch==2.13.0
+	$(PIP) $(BENCH)/bin/python -m pip install --quiet --editable '.[dev,bench]'
+	touch $@

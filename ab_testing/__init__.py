@@ -1,0 +1,1 @@
+"""Compares: experiments, assignment, statistics and reports."""

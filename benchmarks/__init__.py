@@ -1,0 +1,1 @@
+"""Measured claims: every figure in the documents comes from a command here."""

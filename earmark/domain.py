@@ -1,0 +1,246 @@
+"""The nouns: an ``Upload`` becomes a ``Job``, a worker holds a ``Lease`` on it, it ends as one ``Outcome``.
+
+Everything is frozen; every time is an aware UTC datetime; every number carries its unit in its name.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, NonNegativeFloat, NonNegativeInt, PositiveInt, StringConstraints
+
+from earmark.metadata import AudioMetadata, Frozen, Probability
+from earmark.vocabulary import Lane, Origin, Tier
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+TenantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+CLIP_RATE_HZ = 16_000
+"""The sample rate of every clip a model hears."""
+
+
+class Upload(Frozen):
+    """Audio somebody gave us, before we know anything about it."""
+
+    uri: str
+    """Where the bytes are: ``file:///…`` (percent-encoded) or ``gs://bucket/name``."""
+    tenant: TenantName
+    tier: Tier
+    origin: Origin
+    content_sha256: Sha256
+    size_bytes: NonNegativeInt
+    received_at: AwareDatetime
+    region: str | None = None
+    """Where the tenant's data must stay; ``None`` = anywhere."""
+
+
+class Job(Frozen):
+    """One analysis to be done.  The same content from the same tenant is the same job."""
+
+    id: JobId
+    upload: Upload
+    lane: Lane
+    pipeline: str
+    """Version of everything that can change the answer; part of the id."""
+    arm: str = "primary"
+    """The experiment arm, stamped once by the router."""
+    enqueued_at: AwareDatetime
+
+
+def job_id(tenant: str, content_sha256: str, pipeline: str) -> str:
+    """Identity of an analysis: the first 128 bits, in hex, of SHA-256 over tenant, content and pipeline.
+
+    Nothing is shared between tenants, and a new pipeline version is a new job.
+    """
+    return hashlib.sha256(f"{tenant}\0{content_sha256}\0{pipeline}".encode()).hexdigest()[:32]
+
+
+class Failure(Frozen):
+    """One try that ended without an answer."""
+
+    try_number: PositiveInt
+    stage: Literal["lease", "fetch", "decode", "predict", "settle"]
+    kind: str
+    """Error class, from the closed set in ``earmark.errors``."""
+    message: str
+    """For a person; ids, paths and secrets masked."""
+    remedy: str = ""
+    fingerprint: str
+    """The same for failures of the same cause."""
+    model: str
+    worker: str
+    at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a job until ``expires_at``; counts one try from the moment it is given."""
+
+    job: Job
+    token: str
+    """Opaque to all but the queue; a redelivery of the same job has another token."""
+    try_number: int
+    """1 for the first try, counted whatever ended the earlier ones."""
+    expires_at: AwareDatetime
+    history: tuple[Failure, ...] = ()
+    """The earlier tries that did not end in an answer, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Decoded audio on its way to a model: mono float32 at 16 kHz, in a file that is never all in memory."""
+
+    job_id: str
+    path: Path
+    """Raw little-endian float32 samples, finite; map it, do not read it."""
+    samples: int
+    technical: "Technical"
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples / CLIP_RATE_HZ
+
+
+class Technical(Frozen):
+    """What the file is, measured over all of it."""
+
+    duration_s: NonNegativeFloat
+    """Length of what could be decoded, in seconds."""
+    sample_rate_hz: PositiveInt
+    channels: PositiveInt
+    codec: str
+    container: str
+    bit_rate_bps: NonNegativeInt | None = None
+    size_bytes: NonNegativeInt
+    loudness_lufs: float | None = None
+    """Integrated loudness, ITU-R BS.1770-4; ``None`` = too quiet or too short to measure (0.4 s)."""
+    true_peak_dbtp: float | None = None
+    """ITU-R BS.1770-4 annex 2; ``None`` = digital silence."""
+    silent: bool = False
+    """Every sample is digital zero or below -90 dBFS once its DC offset is taken away."""
+    warnings: tuple[str, ...] = ()
+    """Closed words for what is odd: ``truncated``, ``damaged``, ``clipped``, ``dc_offset``, ``not_finite``."""
+
+
+class Provenance(Frozen):
+    """How a record came about."""
+
+    model: str
+    model_version: str
+    prompt_version: str = ""
+    pipeline: str
+    arm: str
+    fallback_fields: tuple[str, ...] = ()
+    """Fields answered by the fallback model."""
+    uncalibrated: tuple[str, ...] = ()
+    """Fields whose confidence has no fitted calibrator."""
+    covered_s: NonNegativeFloat
+    """Seconds of audio the model listened to."""
+    review: bool = False
+    """A person should look: low confidence and no better answer to be had."""
+
+
+class Timings(Frozen):
+    """Where the time went, in seconds."""
+
+    queued_s: NonNegativeFloat
+    decode_s: NonNegativeFloat
+    predict_s: NonNegativeFloat
+    """This clip's share of its batch."""
+    total_s: NonNegativeFloat
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer about one clip."""
+
+    metadata: AudioMetadata
+    covered_s: float
+    uncalibrated: tuple[str, ...] = ()
+    cost_usd: float = 0.0
+    predict_s: float = 0.0
+
+
+class Analysis(Frozen):
+    """What is stored about a recording."""
+
+    job_id: JobId
+    tenant: TenantName
+    content_sha256: Sha256
+    confidence: Probability | None
+    model: str
+    metadata: AudioMetadata
+    technical: Technical
+    provenance: Provenance
+    timings: Timings
+    cost_usd: NonNegativeFloat
+    created_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job has its answer."""
+
+    analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The try failed and another may not."""
+
+    failure: Failure
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """No further try can help."""
+
+    failure: Failure
+
+
+Outcome = Done | Retry | Reject
+
+
+class Record(Frozen):
+    """How a job ended, stored once per job where its tenant reads it."""
+
+    job_id: JobId
+    tenant: TenantName
+    status: Literal["done", "rejected", "failed"]
+    """``rejected``: the input is at fault; ``failed``: three tries failed."""
+    analysis: Analysis | None = None
+    failures: tuple[Failure, ...] = ()
+    """Every try that failed, oldest first; the last one is what is reported."""
+    enqueued_at: AwareDatetime
+    settled_at: AwareDatetime
+
+    @property
+    def name(self) -> str:
+        """Its name in the results store."""
+        return record_name(self.tenant, self.job_id)
+
+
+def record_name(tenant: str, job_id: str) -> str:
+    """Name in the results store of the record of a job."""
+    return f"analyses/{tenant}/{job_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A lease and the outcome its job came to, on the way to the stores."""
+
+    lease: Lease
+    outcome: Outcome
+    audio_s: float = 0.0
+    warm: bool = field(default=True)
+    """False for the first batch after the model was loaded."""
+
+
+def batched_audio_s(clips: Sequence[Clip]) -> float:
+    """Seconds of audio in a batch."""
+    return sum(clip.duration_s for clip in clips)

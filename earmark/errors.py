@@ -1,0 +1,171 @@
+"""Every error Earmark raises.
+
+::
+
+    EarmarkError
+    ├── TransientError            try again: becomes a Retry
+    │   ├── Unavailable           a queue, store, warehouse or source cannot be reached now
+    │   │   └── ModelUnavailable  the whole batch has no model
+    │   ├── ModelCrashed          the model's process died
+    │   ├── NoAnswer              the model ran and said nothing about a clip
+    │   ├── WorkerLost            the worker that held the job disappeared
+    │   └── TimedOut              a step took longer than its limit
+    ├── PermanentError            never try again: becomes a Reject; carries a kind and a remedy
+    │   └── InputRejected         the audio itself: not_audio, empty, too_long, …
+    ├── LeaseLost                 somebody else may hold the job: write nothing, acknowledge nothing
+    ├── StorageError
+    │   ├── ObjectMissing         no such object, or not in that generation
+    │   ├── PreconditionFailed    a write or delete lost a race
+    │   └── InvalidName           a name no store can hold
+    └── ConfigurationError        a setting, file or missing package; fails at start
+
+Adapters translate vendor errors into these at the edge and let nothing else out.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class EarmarkError(Exception):
+    """Something Earmark knows the meaning of."""
+
+    kind: ClassVar[str] = "error"
+
+
+class TransientError(EarmarkError):
+    """May go away by itself."""
+
+    kind = "transient"
+
+
+class Unavailable(TransientError):
+    """A queue, store, warehouse or source cannot be reached now."""
+
+    kind = "unavailable"
+
+
+class ModelUnavailable(Unavailable):
+    """No model can answer this batch."""
+
+    kind = "model_unavailable"
+
+
+class ModelCrashed(TransientError):
+    """The model's process died while it held the clips."""
+
+    kind = "model_crashed"
+
+
+class NoAnswer(TransientError):
+    """The model ran and said nothing about a clip."""
+
+    kind = "no_answer"
+
+
+class WorkerLost(TransientError):
+    """The worker that held the job disappeared with it."""
+
+    kind = "worker_lost"
+
+
+class TimedOut(TransientError):
+    """A step took longer than its limit."""
+
+    kind = "timed_out"
+
+
+class InputFault(StrEnum):
+    """What can be wrong with an input."""
+
+    NOT_FOUND = "not_found"
+    NOT_A_FILE = "not_a_file"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    NOT_AUDIO = "not_audio"
+    NO_SAMPLES = "no_samples"
+    DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    TOO_LONG = "too_long"
+    TOO_COSTLY = "too_costly"
+    CHANGED = "changed"
+    MALFORMED_JOB = "malformed_job"
+
+
+REMEDIES: dict[InputFault, str] = {
+    InputFault.NOT_FOUND: "Check the path; a link may point to a file that is gone.",
+    InputFault.NOT_A_FILE: "Name a regular file or a folder.",
+    InputFault.UNREADABLE: "Give the user that runs Earmark permission to read it.",
+    InputFault.EMPTY: "Upload the file again; nothing of it arrived.",
+    InputFault.NOT_AUDIO: "Send audio: WAV, FLAC, MP3, Ogg, Opus, M4A, AAC, AIFF, WebM, CAF, AU, AMR or WMA.",
+    InputFault.NO_SAMPLES: "The file holds a header and no sound; export it again.",
+    InputFault.DAMAGED: "The audio cannot be decoded; export or upload it again.",
+    InputFault.UNSUPPORTED: "Convert it to WAV or FLAC first.",
+    InputFault.TOO_LARGE: "Split it, or raise EARMARK_MAX_INPUT_BYTES.",
+    InputFault.TOO_LONG: "Split it, or raise EARMARK_MAX_DURATION_S.",
+    InputFault.TOO_COSTLY: "It expands beyond the decoder's limits; convert it to plain WAV or FLAC.",
+    InputFault.CHANGED: "It changed after it was queued; submit it again.",
+    InputFault.MALFORMED_JOB: "The queue held a message that is no job; look at it with the dead letters.",
+}
+"""What a person can do about each fault."""
+
+
+class PermanentError(EarmarkError):
+    """Will fail the same way every time."""
+
+    kind = "permanent"
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        """Take a message that names the input and a remedy, both for a person."""
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class InputRejected(PermanentError):
+    """The input itself cannot be analysed."""
+
+    def __init__(self, fault: InputFault, message: str, remedy: str | None = None) -> None:
+        """Take the fault, a message that names the input, and a remedy (default: the one in ``REMEDIES``)."""
+        super().__init__(message, REMEDIES[fault] if remedy is None else remedy)
+        self.fault = fault
+
+    def __reduce__(self) -> tuple[type["InputRejected"], tuple[InputFault, str, str]]:
+        """Pickle with all three arguments, since the decoder raises this in another process."""
+        return type(self), (self.fault, self.message, self.remedy)
+
+
+class LeaseLost(EarmarkError):
+    """The lease ran out or was taken over: write nothing, acknowledge nothing."""
+
+    kind = "lease_lost"
+
+
+class StorageError(EarmarkError):
+    """An object store refused."""
+
+    kind = "storage"
+
+
+class ObjectMissing(StorageError):
+    """There is no such object, or not in that generation."""
+
+    kind = "object_missing"
+
+
+class PreconditionFailed(StorageError):
+    """The object changed since it was looked at."""
+
+    kind = "precondition_failed"
+
+
+class InvalidName(StorageError):
+    """No store can hold an object of that name."""
+
+    kind = "invalid_name"
+
+
+class ConfigurationError(EarmarkError):
+    """A setting, a file or a missing package; the message says what to do."""
+
+    kind = "configuration"

@@ -1,0 +1,147 @@
+"""``Settings``: one frozen object with everything that can be set, checked at start.
+
+Each field gives meaning, unit, default and special values.  A value comes from, strongest first: the
+environment (``EARMARK_NAME``), a TOML file (``EARMARK_CONFIG``, default ``earmark.toml`` where it exists),
+the default here.  ``docs/settings.md`` is written from this file.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from earmark.errors import ConfigurationError
+
+PREFIX = "EARMARK_"
+
+
+class Settings(BaseModel):
+    """What an operator can set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backend: Literal["local"] = Field("local", description="Which adapters are used: `local` is one machine.")
+    data: Path = Field(Path("earmark-data"), description="Folder of everything the local backend keeps.")
+    model: str = Field("listener", description="The primary model, a name from `workers/models`.")
+    tenants: Path | None = Field(
+        None,
+        description="TOML file of tenants with tier, limits and region; unset = every tenant is `free` without limits.",
+    )
+    lane_rules: Path | None = Field(
+        None, description="TOML file of lane rules; unset = the ones that ship with the router."
+    )
+
+    lease_s: float = Field(60.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
+    max_tries: int = Field(3, ge=1, le=100, description="Tries a job gets before it is buried, whatever ended each.")
+    retry_delay_s: float = Field(2.0, ge=0, le=600, description="Seconds before the second try; doubles, with jitter.")
+    poll_s: float = Field(0.2, gt=0, le=60, description="Seconds between looks at empty queues, jittered by half.")
+    drain_s: float = Field(30.0, ge=0, le=3600, description="Seconds a worker may finish its batch in after SIGTERM.")
+
+    batch_jobs: int = Field(8, ge=1, le=256, description="Most jobs in a batch.")
+    batch_audio_s: float = Field(240.0, gt=0, description="Most seconds of audio in a batch; a longer job runs alone.")
+    low_share: float = Field(
+        0.2, ge=0, le=1, description="Least share of job starts the low lane gets while the high lane never stops."
+    )
+    low_max_wait_s: float = Field(
+        600.0, gt=0, description="Age in seconds from which a low job is served like a high one."
+    )
+
+    decoders: int = Field(2, ge=1, le=64, description="Decoder processes per worker.")
+    decode_timeout_s: float = Field(300.0, gt=0, description="Wall seconds one file may take to decode.")
+    max_input_bytes: int = Field(2 * 1024**3, gt=0, description="Largest file taken, in bytes.")
+    max_duration_s: float = Field(4 * 3600.0, gt=0, description="Longest recording taken, in seconds.")
+
+    model_threads: int = Field(0, ge=0, le=64, description="Threads of the embedded model; 0 = one per core.")
+    predict_timeout_s: float = Field(
+        120.0, gt=0, description="Seconds the model may take over a batch, plus its audio length."
+    )
+    model_start_timeout_s: float = Field(120.0, gt=0, description="Seconds the model may take to load.")
+    confidence_threshold: float = Field(
+        0.80, ge=0, le=1, description="Confidence below which a record is marked for review or asked of the fallback."
+    )
+
+    synchronous: Literal["FULL", "NORMAL"] = Field(
+        "FULL",
+        description="SQLite's `synchronous`: FULL keeps acknowledged writes through a power cut, NORMAL through a crash.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto` = text on a terminal, JSON elsewhere."
+    )
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if self.poll_s >= self.lease_s:
+            message = "poll_s must be less than lease_s, or a worker loses leases between looks"
+            raise ValueError(message)
+        if self.low_max_wait_s <= self.lease_s:
+            message = "low_max_wait_s must exceed lease_s"
+            raise ValueError(message)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """Settings and where each value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """Field name to ``default``, ``file PATH`` or ``environment EARMARK_NAME``."""
+
+
+def load(environment: Mapping[str, str] | None = None) -> Effective:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: names the setting, where it came from and what is wrong with it.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+
+    path = Path(environment.get("EARMARK_CONFIG", "earmark.toml"))
+    if path.exists() or "EARMARK_CONFIG" in environment:
+        for name, value in _read_toml(path).items():
+            values[name] = value
+            sources[name] = f"file {path}"
+    for name in Settings.model_fields:
+        variable = PREFIX + name.upper()
+        if variable in environment:
+            values[name] = environment[variable]
+            sources[name] = f"environment {variable}"
+
+    known = {"EARMARK_CONFIG", *(PREFIX + name.upper() for name in Settings.model_fields)}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        message = f"Unknown setting in the environment: {', '.join(unknown)}.  `earmark config` lists all there are."
+        raise ConfigurationError(message)
+    try:
+        return Effective(Settings.model_validate(values), sources)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{name}: {fault['msg']} ({sources.get(name, 'unknown setting')})" if name else fault["msg"]
+            for fault in error.errors()
+            for name in [".".join(map(str, fault["loc"]))]
+        )
+        message = f"Wrong settings: {faults}.  `docs/settings.md` describes each."
+        raise ConfigurationError(message) from None
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        message = f"Cannot read the settings file {path}: {error}.  Mend it, or point EARMARK_CONFIG elsewhere."
+        raise ConfigurationError(message) from error
+
+
+def shown(value: object) -> str:
+    """A setting for a person, secrets masked."""
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Forgets: policy, plan, notice, apply, erase."""

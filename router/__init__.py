@@ -1,0 +1,1 @@
+"""Decides: priority, tenant policy and duplicates; turns uploads into jobs."""

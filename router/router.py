@@ -1,0 +1,86 @@
+"""The router: known content is answered from the store, new content becomes a job in a lane."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from earmark.domain import Job, Record, Upload, job_id
+from earmark.log import event
+from earmark.ports import Clock, Queue
+from earmark.vocabulary import Lane
+from router.lanes import LaneRule, lane_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The analysis exists; nothing was queued."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The job waits in its lane, put there now or before."""
+
+    job: Job
+
+
+Routed = Known | Queued
+
+
+class Router:
+    """Decides for each upload whether there is anything to do, in which lane and for which experiment arm."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Mapping[Lane, Queue],
+        find_record: Callable[[str, str], Record | None],
+        rules: Sequence[LaneRule],
+        assign_arm: Callable[[Upload], str],
+        pipeline: str,
+        clock: Clock,
+    ) -> None:
+        """Take the queues, a look-up of records by tenant and job id, the rules and the pipeline version."""
+        self._lanes = lanes
+        self._find_record = find_record
+        self._rules = rules
+        self._assign_arm = assign_arm
+        self._pipeline = pipeline
+        self._clock = clock
+
+    def route(self, uploads: Sequence[Upload]) -> list[Routed]:
+        """Route uploads in order; all new jobs of a lane are put in one durable write.
+
+        Raises:
+            Unavailable: a queue or the results store cannot be reached; routing again is safe.
+        """
+        routed: list[Routed] = []
+        waiting: dict[Lane, list[Job]] = defaultdict(list)
+        for upload in uploads:
+            identity = job_id(upload.tenant, upload.content_sha256, self._pipeline)
+            record = self._find_record(upload.tenant, identity)
+            if record is not None and record.status == "done":
+                routed.append(Known(record))
+                event(_log, "upload.known", job_id=identity, tenant=upload.tenant)
+                continue
+            job = Job(
+                id=identity,
+                upload=upload,
+                lane=lane_of(upload, self._rules),
+                pipeline=self._pipeline,
+                arm=self._assign_arm(upload),
+                enqueued_at=self._clock(),
+            )
+            waiting[job.lane].append(job)
+            routed.append(Queued(job))
+        for lane, jobs in waiting.items():
+            added = self._lanes[lane].put(jobs)
+            for job in jobs:
+                event(_log, "job.queued", job_id=job.id, tenant=job.upload.tenant, lane=lane, arm=job.arm)
+            if added < len(jobs):
+                event(_log, "job.coalesced", lane=lane, count=len(jobs) - added)
+        return routed

@@ -1,0 +1,154 @@
+"""The ``earmark`` command: arguments, exit codes and nothing else; each command's work is in a module of its own."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from earmark import log
+from earmark.errors import ConfigurationError, EarmarkError, Unavailable
+from earmark.settings import Effective, load, shown
+from earmark.vocabulary import Lane
+from runtime.output import Format
+
+EXIT_USAGE = 2
+EXIT_SOME_NOT_DONE = 3
+EXIT_UNAVAILABLE = 4
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Turns audio into trustworthy metadata, each field with a confidence that means something.",
+    epilog=(
+        "Exit status: 0 all done; 2 wrong usage or settings; 3 some inputs were rejected or failed, the rest is done; "
+        "4 a part is not available; 130 interrupted."
+    ),
+)
+
+Paths = Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)]
+Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]
+
+
+@app.command(
+    epilog="Examples:\n\n`earmark analyze song.mp3`\n\n`earmark analyze ~/Music --format jsonl --out music.jsonl`\n\n"
+    "`earmark analyze talk.wav --format json | jq '.[0].analysis.metadata.transcript'`"
+)
+def analyze(
+    paths: Paths,
+    tenant: Tenant = "default",
+    output: Annotated[Format, typer.Option("--format", help="How results are written.")] = Format.TABLE,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+) -> None:
+    """Analyse files and folders, and print one record per input, in input order.
+
+    Folders are searched recursively; audio is recognised by content.  What is known already is answered at
+    once.  Interrupted, run it again: finished work is kept.
+    """
+    from runtime.session import analyze_paths  # noqa: PLC0415  # keeps `earmark --help` quick
+
+    effective = _settings(default_level="warning")
+    raise typer.Exit(analyze_paths(effective.settings, paths, tenant=tenant, output=output, out=out, quiet=quiet))
+
+
+@app.command(epilog="Examples:\n\n`earmark route ~/Music`\n\n`earmark route song.mp3 --tenant acme`")
+def route(paths: Paths, tenant: Tenant = "default") -> None:
+    """Queue files and folders and return at once; prints one JSON line per input.  `earmark work` does the work."""
+    from runtime.session import route_paths  # noqa: PLC0415
+
+    raise typer.Exit(route_paths(_settings(default_level="warning").settings, paths, tenant=tenant))
+
+
+@app.command(epilog="Examples:\n\n`earmark work`\n\n`earmark work --lane high`\n\n`earmark work --until-empty`")
+def work(
+    lane: Annotated[list[Lane] | None, typer.Option(help="Serve this lane only; may be given twice.")] = None,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing is waiting.")] = False,
+) -> None:
+    """Run a worker until SIGTERM or Ctrl-C, which let it finish its batch; a second one hands it back at once."""
+    from runtime.session import work_lanes  # noqa: PLC0415
+
+    settings = _settings().settings
+    raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty))
+
+
+@app.command(epilog="Examples:\n\n`earmark report`\n\n`earmark report failures_by_kind --json`")
+def report(
+    name: Annotated[str, typer.Argument(help="Which report; leave it out for the list.", show_default=False)] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a named query over the warehouse; safe while workers run."""
+    from runtime.report import list_reports, run_report  # noqa: PLC0415
+
+    settings = _settings(default_level="warning").settings
+    if name:
+        run_report(settings, name, as_json=as_json)
+    else:
+        list_reports(as_json=as_json)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """How many jobs wait, run and are buried, and how old the oldest is."""
+    from runtime.report import show_status  # noqa: PLC0415
+
+    show_status(_settings(default_level="warning").settings, as_json=as_json)
+
+
+@app.command()
+def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The effective settings, secrets masked, and where each came from."""
+    effective = _settings(default_level="warning")
+    rows = {
+        name: {"value": shown(getattr(effective.settings, name)), "source": effective.sources[name]}
+        for name in type(effective.settings).model_fields
+    }
+    if as_json:
+        print(json.dumps(rows, indent=1))  # noqa: T201
+        return
+    width = max(map(len, rows))
+    for name, row in rows.items():
+        print(f"{name:{width}}  {row['value'] or '-':24}  {row['source']}")  # noqa: T201
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """What is installed, what works, and what to do about the rest; exit status 4 when something needed is broken."""
+    from runtime.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine(_settings(default_level="error").settings, as_json=as_json))
+
+
+def _settings(*, default_level: str = "info") -> Effective:
+    effective = load()
+    settings = effective.settings
+    level = settings.log_level if effective.sources["log_level"] != "default" else default_level
+    log.attach(level, settings.log_format)
+    return effective
+
+
+def _fail(error: EarmarkError, code: int) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"earmark: {error}", markup=False)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command; every error Earmark knows is one clear line and an exit status, never a traceback."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(error, EXIT_USAGE)
+    except Unavailable as error:
+        _fail(error, EXIT_UNAVAILABLE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output went away, as `head` does; nothing is wrong and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,129 @@
+"""``earmark doctor``: what is installed, what works, and what to do about the rest."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from earmark.errors import EarmarkError
+from earmark.settings import Settings
+from runtime.wiring import connect
+from workers.model_process import ModelProcess
+from workers.models.catalogue import find_model
+
+FREE_BYTES_MIN = 1 << 30
+OPTIONAL = {
+    "torch": "GPU models: pip install torch",
+    "transformers": "Qwen2-Audio: pip install transformers",
+    "openai": "the OpenAI fallback: pip install openai",
+    "google-cloud-pubsub": "queues on Google Cloud: pip install google-cloud-pubsub",
+    "google-cloud-storage": "objects on Google Cloud: pip install google-cloud-storage",
+    "google-cloud-bigquery": "a warehouse on Google Cloud: pip install google-cloud-bigquery",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    works: bool
+    needed: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, *, as_json: bool) -> int:
+    """Look at everything, print it, and return the exit status: 4 when something needed does not work."""
+    findings = [
+        Finding(
+            "python",
+            sys.version_info >= (3, 11),
+            needed=True,
+            detail=sys.version.split()[0],
+            remedy="Use 3.11 or newer.",
+        ),
+        _attempt(
+            "data folder", lambda: _writable(settings.data), f"Make {settings.data} writable, or set EARMARK_DATA."
+        ),
+        _attempt("disk", lambda: _space(settings.data), "Free some space; audio is decoded there."),
+        _attempt("queues and stores", lambda: _stores(settings), "See the message; the files are in the data folder."),
+        _attempt("decoder", _decoder, "Run `make setup`."),
+        _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
+        *(_package(name, use) for name, use in OPTIONAL.items()),
+    ]
+    if as_json:
+        sys.stdout.write(json.dumps([vars_of(finding) for finding in findings], indent=1) + "\n")
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for finding in findings:
+            mark, style = ("ok", "green") if finding.works else ("missing", "red" if finding.needed else "yellow")
+            console.print(f"{mark:8}", style=style, end="")
+            remedy = "" if finding.works else f"  → {finding.remedy}"
+            console.print(f"{finding.name:24} {finding.detail}{remedy}", markup=False)
+    return 4 if any(finding.needed and not finding.works for finding in findings) else 0
+
+
+def vars_of(finding: Finding) -> dict[str, object]:
+    """A finding ready for JSON."""
+    return {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
+
+
+def _attempt(name: str, look: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, works=True, needed=True, detail=look())
+    except (EarmarkError, OSError, ImportError) as error:
+        return Finding(name, works=False, needed=True, detail=str(error), remedy=remedy)
+
+
+def _writable(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return str(folder.resolve())
+
+
+def _space(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES_MIN:
+        message = f"{free / 2**30:.1f} GiB free"
+        raise OSError(message)
+    return f"{free / 2**30:.0f} GiB free"
+
+
+def _stores(settings: Settings) -> str:
+    backend = connect(settings)
+    depths = {name: depth() for name, depth in backend.depths.items()}
+    return (
+        ", ".join(f"{name} {depth.waiting + depth.delayed + depth.leased}" for name, depth in depths.items()) + " jobs"
+    )
+
+
+def _decoder() -> str:
+    return f"PyAV {importlib.metadata.version('av')}"
+
+
+def _model(settings: Settings) -> str:
+    spec = find_model(settings.model)
+    threads = settings.model_threads or len(os.sched_getaffinity(0))
+    model = ModelProcess(spec.factory, {"threads": threads}, start_timeout_s=settings.model_start_timeout_s)
+    try:
+        model.start()
+    finally:
+        model.close()
+    return f"version {spec.version} loads"
+
+
+def _package(name: str, use: str) -> Finding:
+    try:
+        return Finding(name, works=True, needed=False, detail=importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(
+            name, works=False, needed=False, detail="not installed, not needed on one machine", remedy=f"For {use}"
+        )

@@ -1,0 +1,89 @@
+"""Which files a person meant: the ones named, and the audio in the folders named."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.sniff import SNIFF_BYTES, sniff
+
+AUDIO_SUFFIXES = frozenset(
+    [
+        ".aac",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".amr",
+        ".asf",
+        ".au",
+        ".caf",
+        ".flac",
+        ".m4a",
+        ".m4b",
+        ".mka",
+        ".mp3",
+        ".mp4",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".snd",
+        ".spx",
+        ".w64",
+        ".wav",
+        ".weba",
+        ".webm",
+        ".wma",
+    ]  # one line reads better than 24
+)
+"""A file in a folder that carries one of these says it is audio, so that its being none is worth telling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One input, in the order in which its record is printed."""
+
+    path: Path
+    skipped: bool = False
+    """In a folder, neither audio by content nor named like audio: no input, only counted."""
+
+
+def expand(paths: Sequence[Path]) -> Iterator[Found]:
+    """Files as named; folders recursively in order of name, not through linked folders.
+
+    A named file is always an input.  In a folder a file is one when its content is audio or its name says so.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from _folder(path)
+        else:
+            yield Found(path)
+
+
+def _folder(folder: Path) -> Iterator[Found]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError:
+        yield Found(folder)  # its record says why it cannot be read
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _folder(Path(entry.path))
+        else:
+            path = Path(entry.path)
+            yield Found(path, skipped=not (path.suffix.lower() in AUDIO_SUFFIXES or _sounds(path)))
+
+
+def _sounds(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return False
+        try:
+            return sniff(file.read(SNIFF_BYTES)) is not None
+        except OSError:
+            return False

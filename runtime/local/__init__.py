@@ -1,0 +1,1 @@
+"""One machine, nothing to install or start: SQLite and files, safe for several processes at once."""

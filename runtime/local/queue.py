@@ -1,0 +1,325 @@
+"""``LocalQueue``: a durable queue in a SQLite file that any number of processes share.
+
+A job is one row.  ``due_us`` alone says when it may be given out: the time it was put, the end of its delay,
+or the end of its lease; so an expired lease needs nobody to find it.
+
+::
+
+                 put                    ack
+      (nothing) ─────► waiting ─lease─► leased ─────► (nothing)
+                          ▲   token set   │ │
+                          └───release─────┘ └──bury──► waiting in the queue "dead"
+                          └──lease ran out┘
+
+High, low and dead are rows of one table, which makes ``bury`` one transaction.  A lease is lost once its job
+was given to somebody else or is gone; a holder who is late but still the last may finish.
+"""
+
+import logging
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from earmark.clock import utc_now
+from earmark.domain import Failure, Job, Lease
+from earmark.errors import InputRejected, Unavailable, WorkerLost
+from earmark.log import event
+from earmark.ports import Clock
+from earmark.wire import decode_job, encode_job
+from runtime.local.database import WAIT_S, Database, Synchronous
+from workers.failures import fingerprint
+
+_log = logging.getLogger(__name__)
+
+DEAD: Final = "dead"
+"""The queue that ``bury`` moves jobs to."""
+MALFORMED: Final = "malformed"
+"""Rows whose body is no job are set aside under this name, bytes untouched, so that they stop nobody."""
+MAX_DEPTH: Final = 1_000_000
+"""Jobs a queue holds before it refuses more."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_HISTORY: Final[TypeAdapter[tuple[Failure, ...]]] = TypeAdapter(tuple[Failure, ...])
+_NO_HISTORY: Final = "[]"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS jobs (
+    number  INTEGER PRIMARY KEY,
+    queue   TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    due_us  INTEGER NOT NULL,               -- microseconds since 1970: may be leased from then on
+    tries   INTEGER NOT NULL DEFAULT 0,     -- leases given so far, less those given back
+    token   TEXT,                           -- of the last lease; NULL = waiting
+    holder  TEXT,                           -- the worker that has or had the last lease
+    history TEXT NOT NULL DEFAULT '[]',     -- JSON list of failures, oldest first
+    body    BLOB NOT NULL,                  -- the job in wire format
+    UNIQUE (queue, id)
+) STRICT
+"""
+_INDEX: Final = "CREATE INDEX IF NOT EXISTS jobs_due ON jobs (queue, due_us, number)"
+
+_PUT: Final = "INSERT INTO jobs (queue, id, due_us, body) VALUES (?, ?, ?, ?) ON CONFLICT (queue, id) DO NOTHING"
+_SPAN: Final = "SELECT coalesce(max(number) - min(number) + 1, 0) FROM jobs"
+_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE queue = ? LIMIT ?)"
+_ANY_DUE: Final = "SELECT 1 FROM jobs WHERE queue = ? AND due_us <= ? LIMIT 1"
+_DUE: Final = (
+    "SELECT number, tries, token, holder, history, body FROM jobs"
+    " WHERE queue = ? AND due_us <= ? ORDER BY due_us, number LIMIT ?"
+)
+_LEASE: Final = "UPDATE jobs SET due_us = ?, tries = ?, token = ?, holder = ? WHERE number = ?"
+_SET_HISTORY: Final = "UPDATE jobs SET history = ? WHERE number = ?"
+_SET_ASIDE: Final = "UPDATE jobs SET queue = ?, id = id || ':' || number, token = NULL WHERE number = ?"
+_EXTEND: Final = "UPDATE jobs SET due_us = ? WHERE queue = ? AND id = ? AND token = ?"
+_ACK: Final = "DELETE FROM jobs WHERE queue = ? AND id = ? AND token = ?"
+_GIVE_BACK: Final = (
+    "UPDATE jobs SET due_us = ?, token = NULL, tries = max(tries - 1, 0) WHERE queue = ? AND id = ? AND token = ?"
+)
+_RETRY: Final = (
+    "UPDATE jobs SET due_us = ?, token = NULL, history = json_insert(history, '$[#]', json(?))"
+    " WHERE queue = ? AND id = ? AND token = ?"
+)
+_FIND: Final = "SELECT number FROM jobs WHERE queue = ? AND id = ? AND token = ?"
+_REPLACE_DEAD: Final = "DELETE FROM jobs WHERE queue = ? AND id = ? AND number <> ?"
+_BURY: Final = (
+    "UPDATE jobs SET queue = ?, due_us = ?, tries = 0, token = NULL,"
+    " history = json_insert(history, '$[#]', json(?)) WHERE number = ?"
+)
+_WAITING: Final = "SELECT count(*), min(due_us) FROM jobs WHERE queue = ? AND due_us <= ?"
+_LATER: Final = "SELECT count(*), count(token) FROM jobs WHERE queue = ? AND due_us > ?"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How full a queue is at one moment."""
+
+    waiting: int
+    """Jobs that could be leased now."""
+    delayed: int
+    """Jobs released to come again later."""
+    leased: int
+    oldest_age_s: float
+    """Seconds for which the longest due of the waiting jobs has been due; 0 when none waits."""
+
+
+class _Row(NamedTuple):
+    number: int
+    tries: int
+    token: str | None
+    holder: str | None
+    history: str
+    body: bytes
+
+
+class LocalQueue:
+    """One named queue in the file; see ``earmark.ports.Queue`` for what it promises.
+
+    Every call is one transaction, hence one sync of the disk, however many jobs it is about.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        name: str,
+        *,
+        clock: Clock = utc_now,
+        worker: str = "",
+        synchronous: Synchronous = "FULL",
+        max_depth: int = MAX_DEPTH,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        """Open the queue ``name`` in a file that is made if need be.
+
+        Args:
+            database: The file that holds all queues.
+            name: ``high``, ``low`` or ``dead``.
+            clock: Gives the present.
+            worker: Who leases; named in the ``worker_lost`` failure should its lease run out.
+            synchronous: FULL: what was acknowledged survives a power cut; NORMAL: the death of any process.
+            max_depth: Jobs beyond which ``put`` raises ``Unavailable``.
+            wait_s: Seconds to wait for other writers before a call raises ``Unavailable``.
+        """
+        self.name = name
+        self._clock = clock
+        self._worker = worker
+        self._max_depth = max_depth
+        self._database = Database(database, _prepare, synchronous=synchronous, wait_s=wait_s)
+
+    def put(self, jobs: Sequence[Job]) -> int:
+        """Add jobs; raises ``Unavailable`` and adds none when the queue would hold more than ``max_depth``."""
+        if not jobs:
+            return 0
+        due_us = self._now_us()
+        rows = [(self.name, job.id, due_us, encode_job(job)) for job in jobs]
+
+        def work(connection: sqlite3.Connection) -> int:
+            added = connection.executemany(_PUT, rows).rowcount
+            if added and self._overfull(connection):
+                message = f"The queue {self.name} is full: it holds {self._max_depth} jobs"
+                raise Unavailable(message)
+            return added
+
+        return self._database.write(work)
+
+    def lease(self, limit: int, lease_s: float) -> list[Lease]:
+        """Take up to ``limit`` due jobs; a look at an empty queue waits for no writer."""
+        now = self._clock()
+        now_us = _microseconds(now)
+        if limit <= 0 or not self._database.read(lambda c: c.execute(_ANY_DUE, (self.name, now_us)).fetchone()):
+            return []
+        expires_at = now + timedelta(seconds=lease_s)
+
+        def work(connection: sqlite3.Connection) -> list[Lease]:
+            leases: list[Lease] = []
+            while len(leases) < limit:
+                wanted = limit - len(leases)
+                rows = [_Row(*row) for row in connection.execute(_DUE, (self.name, now_us, wanted))]
+                leases += self._take(connection, rows, now, expires_at)
+                if len(rows) < wanted:
+                    break
+            return leases
+
+        return self._database.write(work)
+
+    def extend(self, leases: Sequence[Lease], lease_s: float) -> list[Lease]:
+        """Move the expiry of each lease that is not lost."""
+        due_us = self._now_us(lease_s)
+        return self._lost(leases, lambda c, lease: c.execute(_EXTEND, (due_us, *self._key(lease))).rowcount)
+
+    def ack(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Delete the jobs of the leases that are not lost."""
+        return self._lost(leases, lambda c, lease: c.execute(_ACK, self._key(lease)).rowcount)
+
+    def release(self, lease: Lease, *, after_s: float = 0.0, failure: Failure | None = None) -> bool:
+        """Let the job wait again, from ``after_s`` seconds on."""
+        due_us = self._now_us(after_s)
+
+        def work(connection: sqlite3.Connection, lease: Lease) -> int:
+            if failure is None:
+                return connection.execute(_GIVE_BACK, (due_us, *self._key(lease))).rowcount
+            return connection.execute(_RETRY, (due_us, failure.model_dump_json(), *self._key(lease))).rowcount
+
+        return not self._lost([lease], work)
+
+    def bury(self, lease: Lease, failure: Failure) -> bool:
+        """Move the job to ``dead``, in place of an earlier burial of the same job, and count its tries anew."""
+        due_us = self._now_us()
+
+        def work(connection: sqlite3.Connection, lease: Lease) -> int:
+            found = connection.execute(_FIND, self._key(lease)).fetchone()
+            if found is None:
+                return 0
+            connection.execute(_REPLACE_DEAD, (DEAD, lease.job.id, *found))
+            return connection.execute(_BURY, (DEAD, due_us, failure.model_dump_json(), *found)).rowcount
+
+        return not self._lost([lease], work)
+
+    def depth(self) -> QueueDepth:
+        """How full the queue is, for metrics.
+
+        Raises:
+            Unavailable: the queue cannot be reached.
+        """
+        now_us = self._now_us()
+
+        def work(connection: sqlite3.Connection) -> QueueDepth:
+            waiting, oldest_us = connection.execute(_WAITING, (self.name, now_us)).fetchone()
+            later, leased = connection.execute(_LATER, (self.name, now_us)).fetchone()
+            age_s = 0.0 if oldest_us is None else (now_us - oldest_us) / 1e6
+            return QueueDepth(waiting=waiting, delayed=later - leased, leased=leased, oldest_age_s=age_s)
+
+        return self._database.read(work)
+
+    def close(self) -> None:
+        """Close the file; later calls raise ``Unavailable``."""
+        self._database.close()
+
+    def _take(
+        self, connection: sqlite3.Connection, rows: Sequence[_Row], now: datetime, expires_at: datetime
+    ) -> list[Lease]:
+        """Lease rows to this worker; those that hold no job are set aside."""
+        leases: list[Lease] = []
+        updates: list[tuple[int, int, str, str, int]] = []
+        due_us = _microseconds(expires_at)
+        for row in rows:
+            try:
+                job = decode_job(row.body)
+            except InputRejected as error:
+                connection.execute(_SET_ASIDE, (MALFORMED, row.number))
+                event(_log, "job.malformed", level=logging.ERROR, queue=self.name, row=row.number, error=str(error))
+                continue
+            history = self._history(row)
+            if row.token is not None:
+                history = (*history, _worker_lost(row, now))
+                connection.execute(_SET_HISTORY, (_HISTORY.dump_json(history).decode(), row.number))
+            token = secrets.token_hex(16)
+            updates.append((due_us, row.tries + 1, token, self._worker, row.number))
+            leases.append(Lease(job, token, row.tries + 1, expires_at, history))
+        connection.executemany(_LEASE, updates)
+        return leases
+
+    def _history(self, row: _Row) -> tuple[Failure, ...]:
+        if row.history == _NO_HISTORY:
+            return ()
+        try:
+            return _HISTORY.validate_json(row.history)
+        except ValidationError as error:
+            event(_log, "job.history_malformed", level=logging.ERROR, queue=self.name, row=row.number, error=str(error))
+            return ()
+
+    def _lost(self, leases: Sequence[Lease], change: Callable[[sqlite3.Connection, Lease], int]) -> list[Lease]:
+        """Apply a change to the row of each lease, all in one transaction; gives the leases that have no row."""
+        if not leases:
+            return []
+        return self._database.write(lambda connection: [lease for lease in leases if not change(connection, lease)])
+
+    def _overfull(self, connection: sqlite3.Connection) -> bool:
+        # Row numbers are handed out in order, so their span bounds the count and is found without counting.
+        if connection.execute(_SPAN).fetchone()[0] <= self._max_depth:
+            return False
+        held: int = connection.execute(_COUNT, (self.name, self._max_depth + 1)).fetchone()[0]
+        return held > self._max_depth
+
+    def _key(self, lease: Lease) -> tuple[str, str, str]:
+        return self.name, lease.job.id, lease.token
+
+    def _now_us(self, later_s: float = 0.0) -> int:
+        return _microseconds(self._clock() + timedelta(seconds=later_s))
+
+
+def _prepare(database: Database) -> None:
+    """Make the table where it is missing; a file that has it is only read."""
+    ready = "SELECT 1 FROM sqlite_schema WHERE name = 'jobs_due'"
+    if database.read(lambda connection: connection.execute(ready).fetchone()):
+        return
+
+    def create(connection: sqlite3.Connection) -> None:
+        connection.execute(_SCHEMA)
+        connection.execute(_INDEX)
+
+    database.write(create)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _worker_lost(row: _Row, now: datetime) -> Failure:
+    """What to write into the history of a job whose lease ran out."""
+    message = "The worker that held the job disappeared"
+    return Failure(
+        try_number=max(row.tries, 1),
+        stage="lease",
+        kind=WorkerLost.kind,
+        message=message,
+        fingerprint=fingerprint("lease", WorkerLost.kind, message, ""),
+        model="",
+        worker=row.holder or "",
+        at=now,
+    )

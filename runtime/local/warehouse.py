@@ -1,0 +1,192 @@
+"""``LocalWarehouse``: rows for analysts in a SQLite file, one table for each row type.
+
+A row's id is the table's primary key, so a table holds each row once and needs no view to say so.  Times are
+text of fixed width in UTC, which sorts as time does.  Queries run on connections that cannot write and read
+the state of one moment, so that a long report and the workers do not wait for each other.
+"""
+
+import sqlite3
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from earmark.errors import ConfigurationError
+from earmark.rows import TABLES, Row
+from runtime.local.database import WAIT_S, Database, Synchronous
+from runtime.local.named_query import SHIPPED, load_query
+
+_PURGE_ROWS: Final = 5000
+"""Rows deleted in one transaction, so that a large purge lets the workers in between."""
+_REQUIRED: Final = frozenset({"row_id", "tenant", "at"})
+_AFFINITY: Final[dict[type, str]] = {str: "TEXT", int: "INTEGER", float: "REAL", bool: "INTEGER", datetime: "TEXT"}
+
+
+class LocalWarehouse:
+    """See ``earmark.ports.Warehouse`` for what it promises."""
+
+    def __init__(
+        self,
+        database: Path,
+        *,
+        queries: Path = SHIPPED,
+        tables: Mapping[str, type[Row]] = TABLES,
+        synchronous: Synchronous = "FULL",
+        wait_s: float = WAIT_S,
+    ) -> None:
+        """Open the file, made if need be; a table whose row type grew gets the new columns, empty in old rows.
+
+        Args:
+            database: The file.
+            queries: Folder of the named queries.
+            tables: Table name to row type.
+            synchronous: FULL: what was appended survives a power cut; NORMAL: the death of any process.
+            wait_s: Seconds to wait for other writers before a call raises ``Unavailable``.
+        """
+        self._queries = queries
+        self._tables = tables
+        self._upserts = {name: _upsert(name, row) for name, row in tables.items()}
+        self._database = Database(database, self._prepare, synchronous=synchronous, wait_s=wait_s)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows in one transaction; of two versions of a row the one with the later ``at`` stays."""
+        if not rows:
+            return
+        batches: dict[str, list[tuple[object, ...]]] = {}
+        for row in rows:
+            known = self._tables.get(row.table)
+            if known is None or not isinstance(row, known):
+                message = f"The warehouse has no table {row.table!r} for a {type(row).__name__}"
+                raise ConfigurationError(message)
+            values = tuple(_stored(getattr(row, name)) for name in known.model_fields)
+            batches.setdefault(row.table, []).append(values)
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table, batch in batches.items():
+                connection.executemany(self._upserts[table], batch)
+
+        self._database.write(work)
+
+    def query(self, name: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, object]]:
+        """Run a named query on one state of the tables."""
+        query = load_query(name, self._queries)
+        values = {key: _stored(value) for key, value in query.values(parameters or {}).items()}
+
+        def work(connection: sqlite3.Connection) -> list[dict[str, object]]:
+            _add_functions(connection)
+            connection.execute("PRAGMA query_only=ON")
+            try:
+                cursor = connection.execute(query.sql, values)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+            finally:
+                connection.execute("PRAGMA query_only=OFF")
+
+        return self._database.read(work)
+
+    def purge(self, table: str, *, before: datetime, tenant: str | None = None) -> int:
+        """Remove old rows, some thousands at a time; raises ``ConfigurationError`` for a table that does not exist."""
+        if table not in self._tables:
+            message = f"There is no table {table!r}.  There are: {', '.join(self._tables)}."
+            raise ConfigurationError(message)
+        condition = "at < ?" if tenant is None else "at < ? AND tenant = ?"
+        values = [_stored(before)] if tenant is None else [_stored(before), tenant]
+        sql = f'DELETE FROM "{table}" WHERE rowid IN (SELECT rowid FROM "{table}" WHERE {condition} LIMIT {_PURGE_ROWS})'  # noqa: S608  # the name is one of ours
+        removed = 0
+        while True:
+            count = self._database.write(lambda connection: connection.execute(sql, values).rowcount)
+            removed += count
+            if count < _PURGE_ROWS:
+                return removed
+
+    def close(self) -> None:
+        """Close the file; later calls raise ``Unavailable``."""
+        self._database.close()
+
+    def _prepare(self, database: Database) -> None:
+        """Bring the tables up to date; where they are, the file is only read."""
+        if database.read(self._missing):
+            database.write(lambda connection: [connection.execute(sql) for sql in self._missing(connection)])
+
+    def _missing(self, connection: sqlite3.Connection) -> list[str]:
+        """The statements that are needed before every row type fits its table."""
+        statements: list[str] = []
+        for table, row in self._tables.items():
+            present = {column[1] for column in connection.execute(f'PRAGMA table_info("{table}")')}
+            wanted = {name: _column(name, row) for name in row.model_fields}
+            if not present:
+                statements += [
+                    f'CREATE TABLE "{table}" ({", ".join(wanted.values())}) STRICT',
+                    f'CREATE INDEX "{table}_at" ON "{table}" (at, tenant)',
+                ]
+            else:
+                columns = [column for name, column in wanted.items() if name not in present]
+                statements += [f'ALTER TABLE "{table}" ADD COLUMN {column}' for column in columns]
+        return statements
+
+
+def _column(name: str, row: type[Row]) -> str:
+    """The definition of one column, from the type of the field: ``float | None`` is REAL."""
+    annotation = row.model_fields[name].annotation
+    kinds = {kind for kind in _members(annotation) if kind is not types.NoneType}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    affinity = next((text for known, text in _AFFINITY.items() if kind is known), None)
+    if affinity is None:
+        message = f"The warehouse has no column type for {row.__name__}.{name}: {annotation}"
+        raise ConfigurationError(message)
+    if name == "row_id":
+        return f'"{name}" TEXT PRIMARY KEY NOT NULL'
+    return f'"{name}" {affinity}{" NOT NULL" if name in _REQUIRED else ""}'
+
+
+def _members(annotation: object) -> tuple[object, ...]:
+    """The types a union allows; any other type alone."""
+    return typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+
+
+def _upsert(table: str, row: type[Row]) -> str:
+    """The statement that adds a row or replaces an older version of it."""
+    names = [f'"{name}"' for name in row.model_fields]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+    return (
+        f'INSERT INTO "{table}" ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608  # names are ours
+        f' ON CONFLICT (row_id) DO UPDATE SET {changes} WHERE excluded.at >= "{table}".at'
+    )
+
+
+def _stored(value: object) -> object:
+    """A value as the tables hold it: times as text like ``2026-01-02T03:04:05.000006Z``."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            message = f"A time without a zone means nothing: {value}"
+            raise ValueError(message)
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return value
+
+
+def _add_functions(connection: sqlite3.Connection) -> None:
+    """The functions of BigQuery that the named queries use and SQLite lacks."""
+    connection.create_function("FORMAT_TIMESTAMP", 2, _format_timestamp, deterministic=True)
+    connection.create_function("SAFE_DIVIDE", 2, _safe_divide, deterministic=True)
+    connection.create_aggregate("COUNTIF", 1, _CountIf)
+
+
+def _format_timestamp(pattern: str, at: str | None) -> str | None:
+    return None if at is None else datetime.fromisoformat(at).strftime(pattern)
+
+
+def _safe_divide(dividend: float | None, divisor: float | None) -> float | None:
+    return None if dividend is None or not divisor else dividend / divisor
+
+
+class _CountIf:
+    def __init__(self) -> None:
+        self._count = 0
+
+    def step(self, condition: int | None) -> None:
+        self._count += bool(condition)
+
+    def finalize(self) -> int:
+        return self._count

@@ -1,0 +1,76 @@
+"""``earmark report`` and ``earmark status``: what the warehouse and the queues say."""
+
+import json
+import sys
+
+from earmark.queries import descriptions
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from earmark.settings import Settings
+from runtime.wiring import connect
+
+
+def list_reports(*, as_json: bool) -> None:
+    """Print the reports there are."""
+    found = descriptions()
+    if as_json:
+        _print_json(found)
+        return
+    width = max(map(len, found))
+    for name, text in found.items():
+        sys.stdout.write(f"{name:{width}}  {text}\n")
+
+
+def run_report(settings: Settings, name: str, *, as_json: bool) -> None:
+    """Print one report.
+
+    Raises:
+        ConfigurationError: there is no such report.
+    """
+    rows = connect(settings).warehouse.query(name)
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        sys.stdout.write("No rows yet.\n")
+    else:
+        _print_table(rows)
+
+
+def show_status(settings: Settings, *, as_json: bool) -> None:
+    """Print the depth of each queue."""
+    backend = connect(settings)
+    rows: list[dict[str, object]] = []
+    for name, queue in (*backend.depths.items(),):
+        depth = queue()
+        rows.append(
+            {
+                "queue": name,
+                "waiting": depth.waiting,
+                "delayed": depth.delayed,
+                "leased": depth.leased,
+                "oldest_s": None if depth.oldest_age_s is None else round(depth.oldest_age_s, 1),
+            }
+        )
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
+
+
+def _print_table(rows: list[dict[str, object]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+    for row in rows:
+        table.add_row(*("" if value is None else _text(value) for value in row.values()))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

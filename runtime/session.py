@@ -1,0 +1,197 @@
+"""What the commands that route or work have in common: a worker beside a person who watches."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from earmark.errors import ConfigurationError, InputRejected
+from earmark.settings import Settings
+from earmark.vocabulary import Lane, Origin
+from router.intake import display
+from router.router import Known
+from runtime.analyze import Analyzer
+from runtime.inputs import expand
+from runtime.output import Format, writer
+from runtime.wiring import connect, make_intake, open_worker
+from workers.worker import Worker
+
+REFRESH_HZ = 8
+LEASED_ELSEWHERE_S = 5.0
+
+
+def analyze_paths(
+    settings: Settings, paths: Sequence[Path], *, tenant: str, output: Format, out: Path | None, quiet: bool
+) -> int:
+    """Analyse inputs with a worker of our own; returns the exit status."""
+    began = time.monotonic()
+    backend = connect(settings)
+    intake = make_intake(settings, backend, tenant, Origin.COMMAND)
+    stop = threading.Event()
+    crash: list[BaseException] = []
+
+    def working() -> None:
+        if crash:
+            raise crash[0]
+
+    analyzer = Analyzer(
+        router=intake.router, results=backend.results, upload=intake.upload, job_of=intake.job_of, working=working
+    )
+    console = Console(stderr=True, highlight=False)
+    with (
+        _destination(out) as stream,
+        open_worker(settings, backend, on_settled=analyzer.settled) as worker,
+        _signals(stop, worker, interrupt=True),
+    ):
+        thread = threading.Thread(target=_work, args=(worker, stop, crash), name="worker")
+        thread.start()
+        try:
+            with writer(output, stream) as lines, _bar(analyzer, console, show=not quiet):
+                for result in analyzer.run(expand(paths)):
+                    lines.write(result)
+        finally:
+            stop.set()
+            thread.join()
+    progress = analyzer.progress
+    if not quiet:
+        parts = [f"{progress.known} already known, {progress.done} analysed"]
+        parts += [f"{progress.rejected} rejected"] if progress.rejected else []
+        parts += [f"{progress.failed} failed"] if progress.failed else []
+        parts += [f"{progress.skipped} files in folders skipped, not audio"] if progress.skipped else []
+        console.print(f"{', '.join(parts)} in {time.monotonic() - began:.1f} s", markup=False)
+        place = out or Path(backend.results_place, tenant)
+        console.print(f"Results: {place}", markup=False, soft_wrap=True)
+    return 3 if progress.rejected or progress.failed else 0
+
+
+def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> int:
+    """Queue inputs and say what became of each, a JSON line an input; returns the exit status."""
+    backend = connect(settings)
+    intake = make_intake(settings, backend, tenant, Origin.COMMAND)
+    refused = False
+    for found in expand(paths):
+        if found.skipped:
+            continue
+        line: dict[str, object] = {"source": display(found.path)}
+        try:
+            [routed] = intake.router.route([intake.upload(found.path)])
+        except InputRejected as rejection:
+            refused = True
+            line |= {
+                "status": "rejected",
+                "error": {"kind": rejection.fault, "message": rejection.message, "remedy": rejection.remedy},
+            }
+        else:
+            if isinstance(routed, Known):
+                line |= {"status": "known", "job_id": routed.record.job_id}
+            else:
+                line |= {"status": "queued", "job_id": routed.job.id, "lane": routed.job.lane}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    return 3 if refused else 0
+
+
+def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool) -> int:
+    """Run a worker until it is told to stop; returns the exit status."""
+    backend = connect(settings)
+    stop = threading.Event()
+    with open_worker(settings, backend, lanes=lanes) as worker, _signals(stop, worker, interrupt=False):
+        worker.run(stop, until_empty=until_empty)
+    return 0
+
+
+def _work(worker: Worker, stop: threading.Event, crash: list[BaseException]) -> None:
+    try:
+        worker.run(stop)
+    except BaseException as error:  # noqa: BLE001  # raised again in the thread that waits for results
+        crash.append(error)
+
+
+@contextmanager
+def _signals(stop: threading.Event, worker: Worker, *, interrupt: bool) -> Iterator[None]:
+    """SIGTERM and Ctrl-C ask the worker to drain; the second one tells it to hurry."""
+
+    def drain(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            worker.hurry()
+        stop.set()
+        if interrupt:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, drain) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _destination(out: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that appears under its name only when it is complete."""
+    if out is None:
+        if isinstance(sys.stdout, TextIO) or hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        yield sys.stdout
+        return
+    try:
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # kept open across the yield
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="",
+            dir=out.parent,
+            prefix=f".{out.name}.",
+            delete=False,
+        )
+    except OSError as error:
+        message = f"Cannot write {display(out)}: {error.strerror}.  Choose another --out."
+        raise ConfigurationError(message) from error
+    try:
+        with file:
+            yield file  # type: ignore[misc]  # the wrapper has the methods of TextIO
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(file.name).chmod(0o666 & ~umask)
+        Path(file.name).replace(out)
+    except BaseException:
+        Path(file.name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _bar(analyzer: Analyzer, console: Console, *, show: bool) -> Iterator[None]:
+    """A progress bar on standard error, for a person at a terminal."""
+    if not show or not console.is_terminal:
+        with nullcontext():
+            yield
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    done = threading.Event()
+    with Bar(*columns, console=console, transient=True, refresh_per_second=REFRESH_HZ) as bar:
+        task = bar.add_task("Listening", total=None)
+
+        def refresh() -> None:
+            while not done.wait(1 / REFRESH_HZ):
+                progress = analyzer.progress
+                bar.update(task, completed=progress.ended, total=max(progress.found, 1))
+
+        thread = threading.Thread(target=refresh, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

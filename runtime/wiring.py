@@ -1,0 +1,179 @@
+"""Wiring: the only module that knows which adapters are in use.
+
+Reads as a list of what the system is made of.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from workers.decode.sandbox import DecodeLimits, DecoderPool
+
+from earmark.clock import utc_now
+from earmark.domain import Clip, Lease, Record, Upload, job_id
+from earmark.errors import InputFault, InputRejected
+from earmark.ports import Clock, ObjectStore, Queue, Warehouse
+from earmark.settings import Settings
+from earmark.vocabulary import Lane, Origin
+from router.intake import upload_file
+from router.lanes import load_rules
+from router.router import Router
+from router.tenants import Tenants
+from runtime.local.object_store import LocalObjectStore
+from runtime.local.queue import LocalQueue
+from runtime.local.warehouse import LocalWarehouse
+from workers.keeper import Keeper
+from workers.lane_picker import LanePicker
+from workers.model_process import ModelProcess
+from workers.models.catalogue import ModelSpec, find_model
+from workers.settle import Settler, read_record
+from workers.worker import Worker, WorkerLimits, WorkerParts
+
+PIPELINE = "1"
+"""Version of everything outside the model that can change an answer: decoding, windows, composition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The adapters."""
+
+    lanes: dict[Lane, Queue]
+    dead: Queue
+    results: ObjectStore
+    warehouse: Warehouse
+    scratch: Path
+    results_place: str
+    """Where a person finds the results."""
+
+
+def worker_name() -> str:
+    """Host and process id, which tell apart all workers alive."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
+    """The adapters of the backend that is set."""
+    data = settings.data
+    data.mkdir(parents=True, exist_ok=True)
+
+    def queue(name: str) -> LocalQueue:
+        return LocalQueue(
+            data / "queues.sqlite", name, clock=clock, worker=worker_name(), synchronous=settings.synchronous
+        )
+
+    return Backend(
+        lanes={lane: queue(lane) for lane in Lane},
+        dead=queue("dead"),
+        results=LocalObjectStore(data / "objects", "results", clock=clock),
+        warehouse=LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous),
+        scratch=data / "scratch",
+        results_place=str(data / "objects" / "results" / "analyses"),
+    )
+
+
+def pipeline_version(spec: ModelSpec) -> str:
+    """Version of everything that can change an answer; part of every job's id."""
+    return f"{PIPELINE}+{spec.name}-{spec.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The router and how files reach it."""
+
+    router: Router
+    upload: Callable[[Path], Upload]
+    job_of: Callable[[Upload], str]
+
+
+def make_intake(settings: Settings, backend: Backend, tenant: str, origin: Origin, clock: Clock = utc_now) -> Intake:
+    """The router, for one tenant's files."""
+    customer = Tenants(settings.tenants).find(tenant)
+    pipeline = pipeline_version(find_model(settings.model))
+    router = Router(
+        lanes=backend.lanes,
+        find_record=lambda name, job: read_record(backend.results, name, job),
+        rules=load_rules(settings.lane_rules),
+        assign_arm=lambda _: "primary",
+        pipeline=pipeline,
+        clock=clock,
+    )
+    return Intake(
+        router,
+        lambda path: upload_file(path, customer, origin, max_input_bytes=settings.max_input_bytes, received_at=clock()),
+        lambda upload: job_id(upload.tenant, upload.content_sha256, pipeline),
+    )
+
+
+@contextmanager
+def fetch_file(upload: Upload) -> Iterator[Path]:
+    """The bytes of a ``file:`` upload, where they are."""
+    parts = urlsplit(upload.uri)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
+        raise InputRejected(
+            InputFault.NOT_FOUND, f"This backend reads file: addresses, not {parts.scheme or upload.uri}:"
+        )
+    yield Path(os.fsdecode(unquote_to_bytes(parts.path)))
+
+
+@contextmanager
+def open_worker(
+    settings: Settings,
+    backend: Backend,
+    *,
+    lanes: frozenset[Lane] = frozenset(Lane),
+    on_settled: Callable[[Record], None] = lambda _: None,
+    spec: ModelSpec | None = None,
+    clock: Clock = utc_now,
+) -> Iterator[Worker]:
+    """A worker with all its parts; leaving the context ends its processes."""
+    spec = spec or find_model(settings.model)
+    tenants = Tenants(settings.tenants)
+    served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
+    limits = DecodeLimits(
+        max_input_bytes=settings.max_input_bytes,
+        max_duration_s=settings.max_duration_s,
+        wall_s=settings.decode_timeout_s,
+    )
+    with ExitStack() as stack:
+        keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s))
+        pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
+        threads = settings.model_threads or len(os.sched_getaffinity(0))
+        model = ModelProcess(spec.factory, {"threads": threads}, start_timeout_s=settings.model_start_timeout_s)
+        stack.callback(model.close)
+
+        def decode(lease: Lease, path: Path) -> Clip:
+            return pool.decode(lease.job.id, path, lease.job.upload.content_sha256, path.name)
+
+        worker = Worker(
+            WorkerParts(
+                name=worker_name(),
+                lanes=served,
+                picker=LanePicker(served, low_share=settings.low_share, low_max_wait_s=settings.low_max_wait_s),
+                keeper=keeper,
+                fetch=fetch_file,
+                decode=decode,
+                discard=pool.discard,
+                decoders=settings.decoders,
+                find_record=lambda tenant, job: read_record(backend.results, tenant, job),
+                model=model,
+                model_name=spec.name,
+                model_version=spec.version,
+                settler=Settler(
+                    lanes=served,
+                    results=backend.results,
+                    warehouse=backend.warehouse,
+                    keeper=keeper,
+                    max_tries=settings.max_tries,
+                    clock=clock,
+                    on_settled=on_settled,
+                ),
+                clock=clock,
+            ),
+            WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),
+        )
+        stack.callback(worker.close)
+        yield worker

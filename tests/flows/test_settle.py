@@ -1,0 +1,122 @@
+"""Exactly one result: settling survives a crash at any point and never acts on a lost lease."""
+
+from pathlib import Path
+
+import pytest
+
+from earmark.domain import Analysis, Done, Lease, Provenance, Retry, Settlement, Technical, Timings
+from earmark.metadata import AudioMetadata
+from earmark.vocabulary import Lane
+from tests.flows.world import World
+from tests.making import make_failure
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing after it runs."""
+
+
+def done(lease: Lease, world: World, confidence: float = 0.9) -> Settlement:
+    """A finished job."""
+    return Settlement(
+        lease,
+        Done(
+            Analysis(
+                job_id=lease.job.id,
+                tenant=lease.job.upload.tenant,
+                content_sha256=lease.job.upload.content_sha256,
+                confidence=confidence,
+                model="scripted",
+                metadata=AudioMetadata(),
+                technical=Technical(
+                    duration_s=1, sample_rate_hz=8000, channels=1, codec="x", container="wav", size_bytes=1
+                ),
+                provenance=Provenance(model="scripted", model_version="1", pipeline="test", arm="primary", covered_s=1),
+                timings=Timings(queued_s=0, decode_s=0, predict_s=0, total_s=0),
+                cost_usd=0,
+                created_at=world.clock(),
+            )
+        ),
+        1.0,
+    )
+
+
+def lease_one(world: World) -> Lease:
+    """Take the one job there is."""
+    [lease] = world.lanes[Lane.LOW].lease(1, 60)
+    world.keeper.hold([lease])
+    return lease
+
+
+@pytest.mark.parametrize("point", ["write", "append", "ack"])
+def test_killed_at_any_point_leaves_one_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Killed before the write, the row or the acknowledgement: the job comes again and ends with one record and row."""
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    part = {"write": world.results, "append": world.warehouse, "ack": world.lanes[Lane.LOW]}[point]
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part, point, killed)
+        with pytest.raises(Killed):
+            world.settler().settle(done(lease_one(world), world))
+    world.clock.move(61)
+    lease = lease_one(world)
+    assert lease.try_number == 2
+    world.settler().settle(done(lease, world, confidence=0.5))
+    record = world.record(job)
+    assert record is not None
+    assert record.analysis is not None
+    assert record.analysis.confidence == (0.5 if point == "write" else 0.9), "the first result stands"
+    [row] = world.warehouse.query("analyses_by_content_type")
+    assert row["jobs"] == 1
+    assert world.lanes[Lane.LOW].lease(1, 60) == []
+
+
+def test_a_lost_lease_writes_nothing(tmp_path: Path) -> None:
+    """Once the keeper hears that a lease is lost, its worker neither writes, acknowledges nor buries."""
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    lease = lease_one(world)
+    world.clock.move(61)
+    [taken] = world.lanes[Lane.LOW].lease(1, 60)
+    world.keeper.extend_all()
+    assert world.settler().settle(done(lease, world)) is None
+    assert world.settler().settle(Settlement(lease, Retry(make_failure(), 0.0))) is None
+    assert world.record(job) is None
+    world.keeper.hold([taken])
+    assert world.settler().settle(done(taken, world)) is not None
+
+
+def test_two_workers_with_one_job_leave_one_result(tmp_path: Path) -> None:
+    """A worker that does not know yet that it lost its lease cannot change the record or remove the other's job."""
+    slow, quick = World(tmp_path, name="slow"), World(tmp_path, name="quick")
+    [job] = slow.put("fine")
+    late = lease_one(slow)
+    quick.clock.move(61)
+    mine = lease_one(quick)
+    quick.settler().settle(done(mine, quick))
+    slow.settler().settle(done(late, slow, confidence=0.1))
+    record = quick.record(job)
+    assert record is not None
+    assert record.analysis is not None
+    assert record.analysis.confidence == 0.9
+    [row] = quick.warehouse.query("analyses_by_content_type")
+    assert row["jobs"] == 1
+
+
+def test_a_failure_never_replaces_a_result(tmp_path: Path) -> None:
+    """A late failure of a job that is done elsewhere does not spoil its record."""
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    world.settler().settle(done(lease_one(world), world))
+    world.put("fine")
+    for _ in range(3):
+        lease = lease_one(world)
+        world.settler().settle(Settlement(lease, Retry(make_failure(try_number=lease.try_number), 0.0)))
+        world.clock.move(61)
+    record = world.record(job)
+    assert record is not None
+    assert record.status == "done"
+    assert world.dead.lease(1, 60) == []

@@ -1,0 +1,138 @@
+"""A small world: local adapters, a real worker with a real model process, and a decoder that copies bytes.
+
+The bytes of an upload are the words of the scripted model, so that a test says what happens to each job.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from earmark.domain import Clip, Job, Lease, Record, Technical, Upload
+from earmark.errors import InputFault, InputRejected
+from earmark.vocabulary import Lane
+from runtime.local.object_store import LocalObjectStore
+from runtime.local.queue import LocalQueue
+from runtime.local.warehouse import LocalWarehouse
+from tests.clock import ManualClock
+from tests.making import make_job
+from workers.keeper import Keeper
+from workers.lane_picker import LanePicker
+from workers.model_process import ModelProcess
+from workers.settle import Settler, read_record
+from workers.worker import Worker, WorkerLimits, WorkerParts
+
+LIMITS = WorkerLimits(
+    lease_s=60,
+    max_tries=3,
+    retry_delay_s=1,
+    poll_s=0.02,
+    drain_s=5,
+    batch_jobs=4,
+    batch_audio_s=240,
+    predict_timeout_s=30,
+    confidence_threshold=0.8,
+)
+
+
+class World:
+    """Everything one worker needs, in a folder."""
+
+    def __init__(self, folder: Path, *, name: str = "worker-1", limits: WorkerLimits = LIMITS) -> None:
+        """Open the queues and stores in the folder; two worlds of one folder share them."""
+        self.folder = folder
+        self.limits = limits
+        self.clock = ManualClock()
+        self.name = name
+        self.lanes = {
+            lane: LocalQueue(folder / "queues.sqlite", lane, clock=self.clock, worker=name) for lane in Lane
+        }
+        self.dead = LocalQueue(folder / "queues.sqlite", "dead", clock=self.clock, worker=name)
+        self.results = LocalObjectStore(folder / "objects", "results")
+        self.warehouse = LocalWarehouse(folder / "warehouse.sqlite")
+        self.journal = folder / "journal"
+        self.keeper = Keeper(self.lanes, lease_s=limits.lease_s)
+        self.model = ModelProcess(
+            "tests.models:scripted", {"journal": str(self.journal)}, start_timeout_s=60
+        )
+        self.settled: list[Record] = []
+
+    def put(self, *words: str, lane: Lane = Lane.LOW) -> list[Job]:
+        """Queue a job for each word."""
+        jobs = [make_job(word, lane, enqueued_at=self.clock()) for word in words]
+        self.lanes[lane].put(jobs)
+        return jobs
+
+    def record(self, job: Job) -> Record | None:
+        """The stored record of a job."""
+        return read_record(self.results, job.upload.tenant, job.id)
+
+    def heard(self, word: str) -> int:
+        """How often the model heard a clip."""
+        return self.journal.read_text().split("\n").count(f"{make_job(word).id} {word}")
+
+    def settler(self) -> Settler:
+        """The settling end of this world."""
+        return Settler(
+            lanes=self.lanes,
+            results=self.results,
+            warehouse=self.warehouse,
+            keeper=self.keeper,
+            max_tries=self.limits.max_tries,
+            clock=self.clock,
+            on_settled=self.settled.append,
+        )
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """A worker of this world."""
+
+        @contextmanager
+        def fetch(upload: Upload) -> Iterator[Path]:
+            yield Path(upload.uri.removeprefix("file:///"))
+
+        worker = Worker(
+            WorkerParts(
+                name=self.name,
+                lanes=self.lanes,
+                picker=LanePicker(self.lanes, low_share=0.2, low_max_wait_s=600),
+                keeper=self.keeper,
+                fetch=fetch,
+                decode=self._decode,
+                discard=lambda clip: clip.path.unlink(missing_ok=True),
+                decoders=2,
+                find_record=lambda tenant, job: read_record(self.results, tenant, job),
+                model=self.model,
+                model_name="scripted",
+                model_version="1",
+                settler=self.settler(),
+                clock=self.clock,
+            ),
+            self.limits,
+        )
+        try:
+            yield worker
+        finally:
+            worker.close()
+            self.model.close()
+
+    def _decode(self, lease: Lease, path: Path) -> Clip:
+        word = str(path)
+        if word.startswith("text"):
+            raise InputRejected(InputFault.NOT_AUDIO, f"{word} is no audio")
+        if word.startswith("bug"):
+            message = "a fault of ours"
+            raise ZeroDivisionError(message)
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        target = scratch / f"{lease.job.id}-{lease.try_number}"
+        target.write_text(word)
+        technical = Technical(
+            duration_s=1, sample_rate_hz=16000, channels=1, codec="words", container="words", size_bytes=len(word)
+        )
+        return Clip(lease.job.id, target, 16000, technical)
+
+    def leftovers(self) -> list[str]:
+        """Scratch files that should be gone."""
+        scratch = self.folder / "scratch"
+        return [path.name for path in scratch.iterdir()] if scratch.exists() else []
+

@@ -1,0 +1,61 @@
+"""Small models for tests of the machinery; loaded in a real child process like any other."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from earmark.domain import Clip, Prediction
+from earmark.errors import ModelUnavailable
+from earmark.metadata import AudioMetadata, Rated
+from earmark.vocabulary import Basis, ContentType
+
+
+class ScriptedModel:
+    """Does what a clip's bytes say: ``crash``, ``hang``, ``raise``, ``none``; anything else is sound."""
+
+    name = "scripted"
+    version = "1"
+
+    def __init__(self, journal: str | None = None) -> None:
+        """Write one line per clip heard to ``journal``, if given."""
+        self._journal = journal
+
+    def predict(self, clips: Sequence[Clip]) -> list[Prediction | None]:
+        """Answer for each clip."""
+        return [self._hear(clip) for clip in clips]
+
+    def _hear(self, clip: Clip) -> Prediction | None:
+        word = clip.path.read_bytes().decode()
+        if self._journal:
+            with Path(self._journal).open("a") as journal:
+                journal.write(f"{clip.job_id} {word}\n")
+        if word.startswith("crash"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word.startswith("hang"):
+            time.sleep(3600)
+        if word.startswith("raise"):
+            message = "I will not hear this"
+            raise RuntimeError(message)
+        if word.startswith("none"):
+            return None
+        kind = Rated(value=ContentType.SOUND, confidence=0.9, basis=Basis.CALIBRATED)
+        return Prediction(AudioMetadata(content_type=kind), covered_s=clip.duration_s, predict_s=0.01)
+
+
+def scripted(threads: int = 1, journal: str | None = None) -> ScriptedModel:
+    """A model that does what the clips say."""
+    return ScriptedModel(journal)
+
+
+def missing(threads: int = 1) -> ScriptedModel:
+    """A model whose weights are not there."""
+    message = "no weights"
+    raise ModelUnavailable(message)
+
+
+def dies(threads: int = 1) -> ScriptedModel:
+    """A model that kills its process while loading."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

@@ -1,0 +1,43 @@
+"""The log: structured, one line an event, no secret, no escape."""
+
+import io
+import json
+import logging
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earmark import log
+
+
+def logged(**fields: object) -> str:
+    """What one event prints as JSON."""
+    stream = io.StringIO()
+    log.attach("info", "json", stream)
+    log.event(logging.getLogger("workers.test"), "job.tested", **fields)
+    return stream.getvalue()
+
+
+def test_an_event_is_one_line_of_json() -> None:
+    """Name, time, level and fields."""
+    line = json.loads(logged(job_id="1", seconds=0.5))
+    assert (line["event"], line["job_id"], line["seconds"], line["level"]) == ("job.tested", "1", 0.5, "info")
+
+
+def test_secrets_are_blotted_out() -> None:
+    """Whatever looks like a key, token or password does not reach the log."""
+    text = logged(
+        error="Authorization: Bearer abc.def-123 and api_key=sk-live-999 and password: hunter2 sk-proj-AAAA",
+        deep={"token": "token=xyz"},
+    )
+    for secret in ("abc.def-123", "999", "hunter2", "AAAA", "xyz"):
+        assert secret not in text
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
+def test_no_text_breaks_the_line(text: str) -> None:
+    """Control characters, newlines and terminal escapes in a field stay inside it."""
+    printed = logged(name=text)
+    assert printed.count("\n") == 1
+    assert not any(ord(char) < 32 for char in printed.rstrip("\n"))
+    json.loads(printed)

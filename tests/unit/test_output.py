@@ -1,0 +1,93 @@
+"""Inputs and outputs of the command line."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import InputFault, InputRejected
+from earmark.metadata import AudioMetadata, Rated
+from earmark.vocabulary import Basis, ContentType, Genre
+from runtime.inputs import expand
+from runtime.output import CSV_COLUMNS, Format, writer
+from runtime.result import Result, of_rejection
+from tests.flows.test_settle import done
+from tests.flows.world import World
+from tests.making import make_lease
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> list[Result]:
+    """One analysis and one rejection."""
+    outcome = done(make_lease(), World(tmp_path)).outcome
+    metadata = AudioMetadata.model_validate(
+        {
+            "content_type": Rated(value=ContentType.MUSIC, confidence=0.97, basis=Basis.CALIBRATED),
+            "genres": [Rated(value=Genre.JAZZ, score=0.4)],
+            "transcript": Rated(value="=SUM(A1) “hello”\n[bold]world[/bold]"),
+        }
+    )
+    analysis = outcome.analysis.model_copy(update={"metadata": metadata})  # type: ignore[union-attr]
+    rejected = of_rejection("b.txt", InputRejected(InputFault.NOT_AUDIO, "b.txt is no audio"))
+    return [Result("a.mp3", "done", analysis=analysis), rejected]
+
+
+def written(kind: Format, results: list[Result]) -> str:
+    """What a writer writes."""
+    stream = io.StringIO()
+    with writer(kind, stream) as lines:
+        for result in results:
+            lines.write(result)
+    return stream.getvalue()
+
+
+def test_json_lines(results: list[Result]) -> None:
+    """One object a line, in order, with the documented keys."""
+    first, second = (json.loads(line) for line in written(Format.JSONL, results).splitlines())
+    assert first["source"] == "a.mp3"
+    assert first["analysis"]["metadata"]["content_type"]["value"] == "music"
+    assert first["analysis"]["metadata"]["genres"][0]["basis"] == "uncalibrated"
+    assert second == {
+        "source": "b.txt",
+        "status": "rejected",
+        "error": {"kind": "not_audio", "message": "b.txt is no audio", "remedy": second["error"]["remedy"]},
+    }
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_json_is_one_array(results: list[Result], count: int) -> None:
+    """Valid also when it is empty."""
+    assert len(json.loads(written(Format.JSON, results[:count]))) == count
+
+
+def test_csv_has_one_row_each_and_runs_no_formula(results: list[Result]) -> None:
+    """Quotes and newlines stay in their cell; what a spreadsheet would run is made text."""
+    rows = list(csv.DictReader(io.StringIO(written(Format.CSV, results))))
+    assert [row["status"] for row in rows] == ["done", "rejected"]
+    assert set(rows[0]) == set(CSV_COLUMNS)
+    assert rows[0]["transcript"].startswith("'=SUM")
+    assert rows[1]["kind"] == "not_audio"
+
+
+def test_the_table_shows_text_as_text(results: list[Result]) -> None:
+    """Markup in a transcript or a name is printed, not obeyed."""
+    table = written(Format.TABLE, results)
+    assert "[bold]" in table
+    assert "b.txt is no audio" in table
+    assert written(Format.TABLE, []) == ""
+
+
+def test_folders_are_searched_by_content_and_by_name(tmp_path: Path) -> None:
+    """Audio without a suffix is found, text named .mp3 is kept to be rejected, other files are skipped; in order."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "voice").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(32))
+    (tmp_path / "a.mp3").write_text("words")
+    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "z.wav").symlink_to(tmp_path / "gone")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    found = {found.path.name: found.skipped for found in expand([tmp_path, tmp_path / "notes.txt"])}
+    order = [found.path.name for found in expand([tmp_path])]
+    assert order == ["a.mp3", "voice", "loop", "notes.txt", "z.wav"]
+    assert found == {"a.mp3": False, "voice": False, "loop": True, "notes.txt": False, "z.wav": False}

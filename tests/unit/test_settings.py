@@ -1,0 +1,45 @@
+"""Settings: where they come from, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import ConfigurationError
+from earmark.settings import Settings, load
+
+
+def test_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
+    """Each value says where it came from."""
+    file = tmp_path / "earmark.toml"
+    file.write_text("lease_s = 20\nbatch_jobs = 3\n")
+    effective = load({"EARMARK_CONFIG": str(file), "EARMARK_BATCH_JOBS": "5"})
+    assert effective.settings.batch_jobs == 5
+    assert effective.sources["batch_jobs"] == "environment EARMARK_BATCH_JOBS"
+    assert effective.settings.lease_s == 20
+    assert effective.sources["lease_s"] == f"file {file}"
+    assert effective.sources["data"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"EARMARK_BATCH_JOBS": "many"}, "environment EARMARK_BATCH_JOBS"),
+        ({"EARMARK_LEASE_S": "0"}, "lease_s"),
+        ({"EARMARK_NO_SUCH": "1"}, "EARMARK_NO_SUCH"),
+        ({"EARMARK_POLL_S": "60", "EARMARK_LEASE_S": "30"}, "poll_s must be less than lease_s"),
+        ({"EARMARK_BACKEND": "abacus"}, "backend"),
+        ({"EARMARK_CONFIG": "/nowhere/earmark.toml"}, "/nowhere/earmark.toml"),
+    ],
+)
+def test_what_is_wrong_is_named(environment: dict[str, str], named: str) -> None:
+    """A wrong value, pair, name or file is refused at start, by name."""
+    with pytest.raises(ConfigurationError, match=named):
+        load(environment)
+
+
+def test_every_setting_is_described() -> None:
+    """No setting without a description, and docs/settings.md lists every one with its default."""
+    page = Path("docs/settings.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"| `EARMARK_{name.upper()}` | `{field.default}` | {field.description}" in page, f"run make docs: {name}"

@@ -1,0 +1,1 @@
+"""Do: lease jobs, decode audio, run models over batches, settle outcomes."""

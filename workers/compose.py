@@ -1,0 +1,54 @@
+"""Composes the stored ``Analysis`` from what the stages found."""
+
+from datetime import datetime
+
+from earmark.domain import Analysis, Clip, Lease, Prediction, Provenance, Timings
+from earmark.metadata import record_confidence
+
+
+def compose_analysis(
+    lease: Lease,
+    clip: Clip,
+    prediction: Prediction,
+    *,
+    model: str,
+    model_version: str,
+    leased_at: datetime,
+    decode_s: float,
+    now: datetime,
+    threshold: float,
+) -> Analysis:
+    """One record; it is marked for review when its confidence is below the threshold or unknown."""
+    job = lease.job
+    confidence = record_confidence(prediction.metadata)
+    return Analysis(
+        job_id=job.id,
+        tenant=job.upload.tenant,
+        content_sha256=job.upload.content_sha256,
+        confidence=confidence,
+        model=model,
+        metadata=prediction.metadata,
+        technical=clip.technical,
+        provenance=Provenance(
+            model=model,
+            model_version=model_version,
+            pipeline=job.pipeline,
+            arm=job.arm,
+            uncalibrated=prediction.uncalibrated,
+            covered_s=round(prediction.covered_s, 3),
+            review=confidence is None or confidence < threshold,
+        ),
+        timings=Timings(
+            queued_s=_seconds(leased_at, job.enqueued_at),
+            decode_s=round(decode_s, 4),
+            predict_s=round(prediction.predict_s, 4),
+            total_s=_seconds(now, job.enqueued_at),
+        ),
+        cost_usd=prediction.cost_usd,
+        created_at=now,
+    )
+
+
+def _seconds(later: datetime, earlier: datetime) -> float:
+    # Clocks of two machines may disagree; a job is never settled before it was queued.
+    return round(max(0.0, (later - earlier).total_seconds()), 4)

@@ -1,0 +1,70 @@
+"""A flight: one leased job on its way through a worker, and the batches flights are grouped into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from earmark.domain import Clip, Lease, Record
+from earmark.vocabulary import Lane
+
+SUSPECT_KINDS = frozenset({"worker_lost", "model_crashed", "timed_out"})
+"""Failures that a job may have caused for others; after one it runs alone, so that it can take nobody along."""
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """What the worker knows of a job it holds."""
+
+    lease: Lease
+    leased_at: datetime
+    clip: Clip | None = None
+    """Set once decoded."""
+    decode_s: float = 0.0
+    error: Exception | None = None
+    """What ended the decoding."""
+    known: Record | None = None
+    """The job's record, when an earlier delivery already wrote one."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it came from the high lane."""
+        return self.lease.job.lane is Lane.HIGH
+
+    @property
+    def suspect(self) -> bool:
+        """Whether its last try may have killed a worker or a model."""
+        return bool(self.lease.history) and self.lease.history[-1].kind in SUSPECT_KINDS
+
+    @property
+    def audio_s(self) -> float:
+        """Length in seconds, 0 before it is decoded."""
+        return self.clip.duration_s if self.clip else 0.0
+
+
+def next_batch(
+    ready: Sequence[Flight], *, decoding: Sequence[Flight], max_jobs: int, max_audio_s: float
+) -> list[Flight]:
+    """The flights the model should hear next; none while it pays to wait for more.
+
+    High flights go at once and never wait for low ones; low flights wait only for low ones that are being
+    decoded already.  A batch is of one lane, of similar length (shortest first, so padding is little), within
+    ``max_jobs`` and within ``max_audio_s`` seconds of audio; one longer flight, or a suspect one, goes alone.
+    """
+    high = [flight for flight in ready if flight.urgent]
+    lane = high or list(ready)
+    if not lane:
+        return []
+    more_coming = any(not flight.urgent for flight in decoding)
+    if not high and more_coming and len(lane) < max_jobs and sum(flight.audio_s for flight in lane) < max_audio_s:
+        return []
+    suspects = [flight for flight in lane if flight.suspect]
+    sound = sorted((flight for flight in lane if not flight.suspect), key=lambda flight: flight.audio_s)
+    if not sound:
+        return suspects[:1]
+    batch, audio_s = sound[:1], sound[0].audio_s
+    for flight in sound[1:max_jobs]:
+        if audio_s + flight.audio_s > max_audio_s:
+            break
+        batch.append(flight)
+        audio_s += flight.audio_s
+    return batch

@@ -1,0 +1,157 @@
+"""A model in a child process, so that a crash, a hang or running out of memory is an outcome like any other."""
+
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+
+from earmark.domain import Clip, Prediction
+from earmark.errors import ModelCrashed, ModelUnavailable, TimedOut
+from earmark.log import event
+from earmark.ports import Model
+
+_log = logging.getLogger(__name__)
+_SPAWN = multiprocessing.get_context("spawn")
+
+Answer = list[Prediction | None]
+
+
+class ModelProcess:
+    """The parent's end: starts the child when it is needed and starts it again after it died.
+
+    Not safe for several threads at once, except ``kill``.
+    """
+
+    def __init__(self, factory: str, options: dict[str, object], *, start_timeout_s: float) -> None:
+        """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child."""
+        self._factory = factory
+        self._options = options
+        self._start_timeout_s = start_timeout_s
+        self._child: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection | None = None
+        self.loads = 0
+        """How often the model was loaded."""
+
+    def start(self) -> None:
+        """Load the model, if it is not loaded.
+
+        Raises:
+            ModelUnavailable: it did not load, with the reason the child gave.
+        """
+        if self._child is not None and self._child.is_alive():
+            return
+        self.close()
+        began = time.monotonic()
+        ours, theirs = _SPAWN.Pipe()
+        child = _SPAWN.Process(target=_serve, args=(self._factory, self._options, theirs), name="model", daemon=True)
+        child.start()
+        theirs.close()
+        self._child, self._connection = child, ours
+        self.loads += 1
+        try:
+            answered = _answered(child, ours, self._start_timeout_s)
+            ready = ours.recv() if answered else TimeoutError(f"no answer within {self._start_timeout_s:g} s")
+        except (EOFError, OSError):
+            ready = RuntimeError(f"the process ended with {_ending(child)}")
+        if ready is not None:
+            self.kill()
+            message = f"The model {self._factory} did not load: {ready}"
+            raise ModelUnavailable(message)
+        event(_log, "model.loaded", factory=self._factory, pid=child.pid, seconds=round(time.monotonic() - began, 2))
+
+    def predict(self, clips: Sequence[Clip], *, timeout_s: float) -> Answer:
+        """One answer per clip, in order.
+
+        Raises:
+            ModelUnavailable: the model did not load, or says it has no answer for the whole batch.
+            ModelCrashed: the process died over these clips, or the model raised.
+            TimedOut: no answer within ``timeout_s``; the process was killed.
+        """
+        self.start()
+        child, connection = self._child, self._connection
+        assert child is not None  # noqa: S101  # start() just set both
+        assert connection is not None  # noqa: S101
+        try:
+            connection.send(list(clips))
+            if not _answered(child, connection, timeout_s):
+                self.kill()
+                message = f"No answer in {timeout_s:.0f} s"
+                raise TimedOut(message)
+            answer = connection.recv()
+        except (EOFError, OSError) as error:
+            child.join(5)
+            message = f"The model's process ended with {_ending(child)}"
+            self.kill()
+            raise ModelCrashed(message) from error
+        if isinstance(answer, BaseException):
+            raise answer
+        predictions: Answer = answer
+        return predictions
+
+    def kill(self) -> None:
+        """End the child at once; a prediction under way raises ``ModelCrashed``."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.join()
+
+    def close(self) -> None:
+        """End the child and forget it."""
+        self.kill()
+        if self._connection is not None:
+            self._connection.close()
+        self._child = self._connection = None
+
+
+def _answered(child: multiprocessing.process.BaseProcess, connection: Connection, timeout_s: float) -> bool:
+    """Whether there is something to receive, be it the end of the stream; False when the time is up."""
+    if child.sentinel in wait([connection, child.sentinel], timeout_s):
+        # A dying process closes its files one after another; once it is reaped the stream has ended for certain.
+        child.join()
+    return connection.poll()
+
+
+def _ending(child: multiprocessing.process.BaseProcess) -> str:
+    code = child.exitcode
+    return f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
+
+
+def load(factory: str, options: dict[str, object]) -> Model:
+    """Import ``"package.module:function"`` and call it."""
+    module, _, function = factory.partition(":")
+    make: Callable[..., Model] = getattr(importlib.import_module(module), function)
+    return make(**options)
+
+
+def _serve(factory: str, options: dict[str, object], connection: Connection) -> None:
+    # A terminal sends Ctrl-C to every process of the command; only the worker decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        model = load(factory, options)
+    except Exception as error:  # noqa: BLE001  # whatever kept it from loading is told to the parent
+        connection.send(RuntimeError(f"{type(error).__name__}: {error}"))
+        return
+    connection.send(None)
+    while True:
+        try:
+            clips: list[Clip] = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(model.predict(clips))
+        except (ModelUnavailable, TimedOut) as error:
+            connection.send(error)
+        except Exception as error:  # noqa: BLE001  # a model may raise anything; it is a failed try
+            connection.send(ModelCrashed(f"{type(error).__name__}: {error}"))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,1 @@
+"""The models, one file or folder each; only here may an inference library be imported."""

@@ -1,0 +1,1 @@
+"""The embedded listener: small models that install from packages and run on a CPU."""

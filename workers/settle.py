@@ -1,0 +1,221 @@
+"""Settling: write the result, then its rows, then acknowledge; on a lost lease do none of it.
+
+That order makes every crash safe: without the record the job comes again; with the record and without the
+acknowledgement it comes again, is found done, and is only acknowledged.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from earmark.domain import Done, Failure, Lease, Record, Reject, Retry, Settlement, record_name
+from earmark.errors import ObjectMissing, PreconditionFailed, Unavailable
+from earmark.log import event
+from earmark.ports import Clock, ObjectStore, Queue, Warehouse
+from earmark.rows import JobRow, Row, failure_row, label_rows
+from earmark.vocabulary import Lane
+from workers.keeper import Keeper
+
+_log = logging.getLogger(__name__)
+WRITE_ATTEMPTS = 5
+
+
+def read_record(results: ObjectStore, tenant: str, job_id: str) -> Record | None:
+    """The stored record of a job, if there is one."""
+    try:
+        return Record.model_validate_json(b"".join(results.read(record_name(tenant, job_id))))
+    except ObjectMissing:
+        return None
+
+
+class Settler:
+    """Ends jobs: exactly one record each, however often they are delivered."""
+
+    def __init__(
+        self,
+        *,
+        lanes: Mapping[Lane, Queue],
+        results: ObjectStore,
+        warehouse: Warehouse,
+        keeper: Keeper,
+        max_tries: int,
+        clock: Clock,
+        on_settled: Callable[[Record], None] = lambda _: None,
+    ) -> None:
+        """Take the queues and stores; the keeper knows which leases are still ours."""
+        self._lanes = lanes
+        self._results = results
+        self._warehouse = warehouse
+        self._keeper = keeper
+        self._max_tries = max_tries
+        self._clock = clock
+        self._on_settled = on_settled
+        self._retrying = Retrying(
+            retry=retry_if_exception_type(Unavailable),
+            stop=stop_after_attempt(WRITE_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            reraise=True,
+        )
+
+    def settle(self, settlement: Settlement) -> Record | None:
+        """Settle one job; gives its record, or None when it goes back to its lane or its lease is lost.
+
+        Raises:
+            Unavailable: a store or the queue cannot be reached; the lease is still held.
+        """
+        lease, outcome = settlement.lease, settlement.outcome
+        if not self._keeper.holds(lease):
+            return None
+        match outcome:
+            case Done(analysis):
+                record = self._record(lease, "done", analysis=analysis.model_dump())
+            case Reject(failure):
+                record = self._record(lease, "rejected", failures=_tries(lease, failure))
+            case Retry(failure) if lease.try_number >= self._max_tries:
+                record = self._record(lease, "failed", failures=_tries(lease, failure))
+            case Retry(failure, after_s):
+                self._append([failure_row(lease.job.id, lease.job.upload.tenant, failure, final=False)])
+                if self._keeper.let_go(lease):
+                    self._retrying(self._lanes[lease.job.lane].release, lease, after_s=after_s, failure=failure)
+                self._log_retry(lease, failure, after_s)
+                return None
+        record = self._write(record)
+        self._append([_job_row(settlement, record), *label_rows(record), *_record_failure_rows(record)])
+        if not self._keeper.let_go(lease):
+            return None
+        self._finish(lease, record)
+        self._log_settled(settlement, record)
+        self._on_settled(record)
+        return record
+
+    def _record(self, lease: Lease, status: str, **fields: object) -> Record:
+        return Record.model_validate(
+            {
+                "job_id": lease.job.id,
+                "tenant": lease.job.upload.tenant,
+                "status": status,
+                "enqueued_at": lease.job.enqueued_at,
+                "settled_at": self._clock(),
+                "failures": lease.history,
+                **fields,
+            }
+        )
+
+    def _write(self, record: Record) -> Record:
+        """Store a record unless a done one is there already, which then stands."""
+        for _ in range(WRITE_ATTEMPTS):
+            present = self._retrying(self._results.stat, record.name)
+            if present is not None:
+                stored = self._retrying(read_record, self._results, record.tenant, record.job_id)
+                if stored is not None and (stored.status == "done" or stored == record):
+                    return stored
+            try:
+                self._retrying(
+                    self._results.write,
+                    record.name,
+                    record.model_dump_json(indent=1, exclude_none=False).encode(),
+                    content_type="application/json",
+                    if_generation=0 if present is None else present.generation,
+                )
+            except PreconditionFailed:
+                continue
+            return record
+        message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
+        raise Unavailable(message)
+
+    def _append(self, rows: list[Row]) -> None:
+        self._retrying(self._warehouse.append, rows)
+
+    def _finish(self, lease: Lease, record: Record) -> None:
+        queue = self._lanes[lease.job.lane]
+        if record.status == "done":
+            self._retrying(queue.ack, [lease])
+        else:
+            self._retrying(queue.bury, lease, record.failures[-1])
+
+    @staticmethod
+    def _log_retry(lease: Lease, failure: Failure, after_s: float) -> None:
+        event(
+            _log,
+            "job.retried",
+            level=logging.WARNING,
+            job_id=lease.job.id,
+            tenant=lease.job.upload.tenant,
+            try_number=lease.try_number,
+            stage=failure.stage,
+            kind=failure.kind,
+            error=failure.message,
+            after_s=round(after_s, 2),
+        )
+
+    @staticmethod
+    def _log_settled(settlement: Settlement, record: Record) -> None:
+        lease, analysis = settlement.lease, record.analysis
+        failure = record.failures[-1] if record.status != "done" and record.failures else None
+        event(
+            _log,
+            "job.settled",
+            job_id=record.job_id,
+            tenant=record.tenant,
+            status=record.status,
+            lane=lease.job.lane,
+            arm=lease.job.arm,
+            tries=lease.try_number,
+            audio_s=round(settlement.audio_s, 2),
+            model=analysis.model if analysis else None,
+            content_type=analysis.metadata.content_type.value if analysis else None,
+            confidence=analysis.confidence if analysis else None,
+            seconds=round(analysis.timings.total_s, 3) if analysis else None,
+            cost_usd=analysis.cost_usd if analysis else None,
+            kind=failure.kind if failure else None,
+            error=failure.message if failure else None,
+        )
+
+
+def _tries(lease: Lease, failure: Failure) -> tuple[Failure, ...]:
+    """Every failed try, the last one once: a worker that died thrice leaves its last failure in the history."""
+    return lease.history if lease.history[-1:] == (failure,) else (*lease.history, failure)
+
+
+def _record_failure_rows(record: Record) -> list[Row]:
+    last = record.failures[-1] if record.failures and record.status != "done" else None
+    return [failure_row(record.job_id, record.tenant, each, final=each is last) for each in record.failures]
+
+
+def _job_row(settlement: Settlement, record: Record) -> JobRow:
+    lease, analysis = settlement.lease, record.analysis
+    job, upload = lease.job, lease.job.upload
+    metadata = analysis.metadata if analysis else None
+    timings = analysis.timings if analysis else None
+    return JobRow(
+        row_id=record.job_id,
+        tenant=record.tenant,
+        at=record.settled_at,
+        status=record.status,
+        lane=job.lane,
+        tier=upload.tier,
+        origin=upload.origin,
+        arm=job.arm,
+        model=analysis.model if analysis else (record.failures[-1].model if record.failures else ""),
+        pipeline=job.pipeline,
+        region=upload.region,
+        tries=lease.try_number,
+        error_kind=record.failures[-1].kind if record.status != "done" and record.failures else None,
+        content_type=metadata.content_type.value if metadata else None,
+        confidence=analysis.confidence if analysis else None,
+        tempo_bpm=metadata.tempo_bpm.value if metadata else None,
+        key=metadata.key.value if metadata else None,
+        language=metadata.language.value if metadata else None,
+        vocals=metadata.vocals.value if metadata else None,
+        review=analysis.provenance.review if analysis else False,
+        audio_s=analysis.technical.duration_s if analysis else settlement.audio_s,
+        covered_s=analysis.provenance.covered_s if analysis else 0.0,
+        size_bytes=upload.size_bytes,
+        queued_s=timings.queued_s if timings else 0.0,
+        decode_s=timings.decode_s if timings else 0.0,
+        predict_s=timings.predict_s if timings else 0.0,
+        total_s=timings.total_s if timings else 0.0,
+        cost_usd=analysis.cost_usd if analysis else 0.0,
+        warm=settlement.warm,
+    )

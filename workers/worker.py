@@ -1,0 +1,357 @@
+"""The worker: lease, decode, predict, settle.
+
+::
+
+    queues ──lease──► flights ──decoders──► ready ──batch──► model ──► settle ──► record, rows, ack
+                         ▲                                                │
+                         └── keeper extends every lease until it is settled
+
+The worker's own process computes nothing: decoding and inference run in child processes, and the loop here
+only waits for whichever finishes next.  While the model is busy with one batch the decoders prepare the
+next, so at most two batches are held, never more than can be started soon.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earmark.domain import Clip, Done, Failure, Lease, Outcome, Prediction, Record, Reject, Retry, Settlement, Upload
+from earmark.errors import (
+    EarmarkError,
+    ModelCrashed,
+    ModelUnavailable,
+    NoAnswer,
+    PermanentError,
+    TransientError,
+    Unavailable,
+    WorkerLost,
+)
+from earmark.log import event
+from earmark.ports import Clock, Queue
+from earmark.vocabulary import Lane
+from workers.compose import compose_analysis
+from workers.failures import Stage, failure_of
+from workers.flight import Flight, next_batch
+from workers.isolation import predict_isolated
+from workers.keeper import Keeper
+from workers.lane_picker import LanePicker
+from workers.model_process import ModelProcess
+from workers.settle import Settler
+
+_log = logging.getLogger(__name__)
+
+MODEL_STARTS_MAX = 3
+"""Starts of the model that may fail in a row before the worker gives up."""
+
+Answers = list[Prediction | TransientError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What a worker may take on; ``Settings`` describes each field."""
+
+    lease_s: float
+    max_tries: int
+    retry_delay_s: float
+    poll_s: float
+    drain_s: float
+    batch_jobs: int
+    batch_audio_s: float
+    predict_timeout_s: float
+    confidence_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker works with; ``runtime/wiring.py`` puts it together."""
+
+    name: str
+    lanes: Mapping[Lane, Queue]
+    picker: LanePicker
+    keeper: Keeper
+    fetch: Callable[[Upload], AbstractContextManager[Path]]
+    """Gives the uploaded bytes as a local file for as long as the context lasts."""
+    decode: Callable[[Lease, Path], Clip]
+    """Blocks until a decoder process is done; called from ``decoders`` threads at once."""
+    discard: Callable[[Clip], None]
+    decoders: int
+    find_record: Callable[[str, str], Record | None]
+    """The record of a tenant's job, if it has one."""
+    model: ModelProcess
+    model_name: str
+    model_version: str
+    settler: Settler
+    clock: Clock
+
+
+class Worker:
+    """Runs jobs until told to stop; ``run_once`` is one deterministic step."""
+
+    def __init__(self, parts: WorkerParts, limits: WorkerLimits) -> None:
+        """Start no process yet: decoders and model start with the first job."""
+        self._parts = parts
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(parts.decoders, "decode")
+        self._predictor = ThreadPoolExecutor(1, "predict")
+        self._decoding: dict[Future[None], Flight] = {}
+        self._ready: list[Flight] = []
+        self._predicting: tuple[Future[Answers], list[Flight]] | None = None
+        self._failed_starts = 0
+        self._resume_at = 0.0
+        self._loads_seen = 0
+        self._hurry = threading.Event()
+
+    @property
+    def held(self) -> int:
+        """How many jobs the worker holds."""
+        return len(self._decoding) + len(self._ready) + (len(self._predicting[1]) if self._predicting else 0)
+
+    def run(self, stop: threading.Event, *, until_empty: bool = False) -> None:
+        """Work until ``stop`` is set (or, if asked, until the lanes are empty), then drain.
+
+        Raises:
+            ModelUnavailable: the model did not start, several times in a row.
+        """
+        try:
+            while not stop.is_set():
+                admitted = self._admit()
+                if not admitted and not self.held:
+                    if until_empty:
+                        break
+                    stop.wait(self._limits.poll_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
+                else:
+                    self._advance(self._limits.poll_s)
+        finally:
+            self._drain()
+
+    def run_once(self) -> int:
+        """Lease up to one batch and see it to its end; returns how many jobs were leased."""
+        admitted = self._admit()
+        while self.held:
+            self._advance(self._limits.poll_s)
+        return admitted
+
+    def warm_up(self) -> None:
+        """Load the model now rather than with the first job; raises ``ModelUnavailable`` when it does not load."""
+        self._predictor.submit(self._parts.model.start).result()
+
+    def hurry(self) -> None:
+        """Cut a drain short: hand back what is not finished now."""
+        self._hurry.set()
+
+    def close(self) -> None:
+        """End the threads; the parts belong to whoever made them."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._predictor.shutdown(wait=True, cancel_futures=True)
+
+    def _admit(self) -> int:
+        slots = self._limits.batch_jobs - len(self._decoding) - len(self._ready)
+        if slots <= 0 or time.monotonic() < self._resume_at:
+            return 0
+        now = self._parts.clock()
+        try:
+            leases = self._parts.picker.lease(slots, self._limits.lease_s, now)
+        except Unavailable as error:
+            event(_log, "queue.unavailable", level=logging.WARNING, error=str(error))
+            self._resume_at = time.monotonic() + self._limits.retry_delay_s * random.uniform(0.5, 1.5)  # noqa: S311
+            return 0
+        self._parts.keeper.hold(leases)
+        if leases and not self._parts.model.loads:
+            self._predictor.submit(self._parts.model.start)  # loads while the first clips are decoded
+        for lease in leases:
+            flight = Flight(lease, now)
+            self._decoding[self._threads.submit(self._prepare, flight)] = flight
+        return len(leases)
+
+    def _prepare(self, flight: Flight) -> None:
+        """Fetch and decode, in a thread that mostly waits for a decoder process."""
+        lease = flight.lease
+        began = time.monotonic()
+        try:
+            flight.known = self._parts.find_record(lease.job.upload.tenant, lease.job.id)
+            answered = flight.known is not None and flight.known.status == "done"
+            if not answered and lease.try_number <= self._limits.max_tries:
+                with self._parts.fetch(lease.job.upload) as path:
+                    flight.clip = self._parts.decode(lease, path)
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong with one job is that job's outcome
+            flight.error = error
+        flight.decode_s = time.monotonic() - began
+
+    def _advance(self, timeout_s: float) -> None:
+        """Wait for the next thing to finish, deal with it, and keep the model busy."""
+        self._wait(timeout_s)
+        for flight in self._take_decoded():
+            self._decoded(flight)
+        finished = self._take_predicted()
+        self._start_model()
+        if finished is not None:  # settled last, so that the model is at work on the next batch meanwhile
+            self._predicted(*finished)
+
+    def _wait(self, timeout_s: float) -> None:
+        pending: list[Future[Any]] = list(self._decoding)
+        if self._predicting is not None:
+            pending.append(self._predicting[0])
+        wait(pending, timeout_s, return_when=FIRST_COMPLETED)
+
+    def _take_decoded(self) -> list[Flight]:
+        return [self._decoding.pop(future) for future in list(self._decoding) if future.done()]
+
+    def _take_predicted(self) -> tuple[Future[Answers], list[Flight]] | None:
+        if self._predicting is None or not self._predicting[0].done():
+            return None
+        finished, self._predicting = self._predicting, None
+        return finished
+
+    def _decoded(self, flight: Flight) -> None:
+        lease = flight.lease
+        if flight.known is not None and flight.known.status == "done" and flight.known.analysis is not None:
+            self._settle(flight, Done(flight.known.analysis))
+        elif lease.try_number > self._limits.max_tries:
+            last = (
+                lease.history[-1]
+                if lease.history
+                else self._failure(WorkerLost("The worker that held the job disappeared"), lease, "lease")
+            )
+            self._settle(flight, Retry(last, 0.0))
+        elif flight.error is not None:
+            self._settle(flight, self._outcome_of(flight.error, lease, "decode"))
+        elif self._parts.keeper.holds(lease):
+            self._ready.append(flight)
+        else:
+            self._forget(flight)
+
+    def _start_model(self) -> None:
+        if self._predicting is not None or time.monotonic() < self._resume_at:
+            return
+        batch = next_batch(
+            self._ready,
+            decoding=list(self._decoding.values()),
+            max_jobs=self._limits.batch_jobs,
+            max_audio_s=self._limits.batch_audio_s,
+        )
+        if not batch:
+            return
+        self._ready = [flight for flight in self._ready if flight not in batch]
+        timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
+        clips = [flight.clip for flight in batch if flight.clip is not None]
+        future = self._predictor.submit(
+            predict_isolated, lambda some: self._parts.model.predict(some, timeout_s=timeout_s), clips
+        )
+        self._predicting = (future, batch)
+
+    def _predicted(self, future: Future[Answers], batch: list[Flight]) -> None:
+        try:
+            answers = future.result()
+        except ModelUnavailable as error:
+            self._model_failed(error, batch)
+            return
+        except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
+            answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
+            _log.exception("batch.failed")
+        self._failed_starts = 0
+        warm = self._parts.model.loads == self._loads_seen
+        self._loads_seen = self._parts.model.loads
+        for flight, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Prediction):
+                self._settle(flight, self._done(flight, answer), warm=warm)
+            else:
+                reason = answer or NoAnswer("The model had no answer for this clip")
+                self._settle(flight, self._outcome_of(reason, flight.lease, "predict"), warm=warm)
+
+    def _model_failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
+        """No clip is at fault: hand the jobs back without a try and wait before the next start."""
+        self._failed_starts += 1
+        event(_log, "model.unavailable", level=logging.ERROR, error=str(error), starts=self._failed_starts)
+        for flight in batch:
+            self._hand_back(flight)
+        if self._failed_starts >= MODEL_STARTS_MAX:
+            raise error
+        self._resume_at = time.monotonic() + self._limits.retry_delay_s * 2**self._failed_starts
+
+    def _failure(self, error: Exception, lease: Lease, stage: Stage) -> Failure:
+        return failure_of(
+            error,
+            lease=lease,
+            stage=stage,
+            model=self._parts.model_name,
+            worker=self._parts.name,
+            at=self._parts.clock(),
+        )
+
+    def _outcome_of(self, error: Exception, lease: Lease, stage: Stage) -> Outcome:
+        failure = self._failure(error, lease, stage)
+        if isinstance(error, PermanentError):
+            return Reject(failure)
+        if not isinstance(error, EarmarkError):
+            _log.error("job.internal_error", exc_info=error)
+        backoff_s = self._limits.retry_delay_s * 2 ** (lease.try_number - 1)
+        return Retry(failure, backoff_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
+
+    def _done(self, flight: Flight, prediction: Prediction) -> Done:
+        assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
+        return Done(
+            compose_analysis(
+                flight.lease,
+                flight.clip,
+                prediction,
+                model=self._parts.model_name,
+                model_version=self._parts.model_version,
+                leased_at=flight.leased_at,
+                decode_s=flight.decode_s,
+                now=self._parts.clock(),
+                threshold=self._limits.confidence_threshold,
+            )
+        )
+
+    def _settle(self, flight: Flight, outcome: Outcome, *, warm: bool = True) -> None:
+        try:
+            self._parts.settler.settle(Settlement(flight.lease, outcome, flight.audio_s, warm))
+        except Unavailable as error:
+            event(_log, "job.settle_failed", level=logging.ERROR, job_id=flight.lease.job.id, error=str(error))
+            self._hand_back(flight)
+        else:
+            self._forget(flight)
+
+    def _forget(self, flight: Flight) -> None:
+        self._parts.keeper.let_go(flight.lease)
+        if flight.clip is not None:
+            self._parts.discard(flight.clip)
+
+    def _hand_back(self, flight: Flight) -> None:
+        """Release without spending a try; if even that fails the lease runs out by itself."""
+        try:
+            self._parts.lanes[flight.lease.job.lane].release(flight.lease)
+        except Unavailable as error:
+            event(_log, "job.release_failed", level=logging.WARNING, job_id=flight.lease.job.id, error=str(error))
+        self._forget(flight)
+
+    def _drain(self) -> None:
+        """Finish the batch the model has, within ``drain_s``; hand everything else back without spending a try."""
+        deadline = time.monotonic() + self._limits.drain_s
+        if self.held:
+            event(_log, "worker.draining", jobs=self.held, drain_s=self._limits.drain_s)
+        waiting = [*self._ready, *(self._decoding.pop(future) for future in list(self._decoding) if future.cancel())]
+        self._ready.clear()
+        while (self._decoding or self._predicting) and time.monotonic() < deadline and not self._hurry.is_set():
+            for flight in waiting:
+                self._hand_back(flight)
+            self._wait(self._limits.poll_s)
+            waiting = self._take_decoded()
+            finished = self._take_predicted()
+            if finished is not None:
+                self._predicted(*finished)
+        waiting += self._decoding.values()
+        self._decoding.clear()
+        if self._predicting is not None:
+            waiting += self._predicting[1]
+            self._predicting = None
+            self._parts.model.kill()
+        for flight in waiting:
+            self._hand_back(flight)
