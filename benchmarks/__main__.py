@@ -28,21 +28,36 @@ def figures(found: dict[str, dict[str, float]]) -> str:
         )
     if queue := found.get("queue"):
         rows += [
-            ("jobs drained per second ÷ the fastest peer (huey, litequeue), a sync per commit",
-             f"{queue['drain_ratio']:.1f}", "2"),
+            (
+                "jobs drained per second ÷ the fastest peer (huey, litequeue), a sync per commit",
+                f"{queue['drain_ratio']:.1f}",
+                "2",
+            ),
             ("jobs put per second ÷ the fastest peer, a sync per commit", f"{queue['put_ratio']:.1f}", ""),
         ]
     if tags := found.get("tags"):
-        rows.append(("music tags: seconds of audio per second of CPU ÷ a PyTorch rebuild of the same networks",
-                     f"{tags['ratio']:.2f}", ""))
+        rows.append(
+            (
+                "music tags: seconds of audio per second of CPU ÷ a PyTorch rebuild of the same networks",
+                f"{tags['ratio']:.2f}",
+                "",
+            )
+        )
     if memory := found.get("memory"):
         rows += [
-            ("peak memory of `make demo`, all processes together", f"{memory['demo_bytes'] / 2**30:.2f} GiB", "1.4 GiB"),
+            (
+                "peak memory of `make demo`, all processes together",
+                f"{memory['demo_bytes'] / 2**30:.2f} GiB",
+                "1.4 GiB",
+            ),
             ("peak memory over ten times the input ÷ that", f"{memory['growth']:.2f}", "about 1"),
         ]
     lines = [f"| {what} | {value} | {aim} |" for what, value, aim in rows]
-    when = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    return "\n".join([f"Measured by `make bench` on {when}.", "", "| what | figure | aim |", "| --- | --- | --- |", *lines])
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}"
+    return "\n".join(
+        [f"Measured by `make bench` on {when}.", "", "| what | figure | aim |", "| --- | --- | --- |", *lines]
+    )
 
 
 def write(text: str) -> None:

@@ -6,6 +6,7 @@ and the ratio is the median over the pairs, so that a machine whose speed drifts
 """
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -14,11 +15,13 @@ import threading
 import time
 from pathlib import Path
 
-from earmark.domain import Record
+from workers.decode.decoder import Order, decode
+from workers.decode.limits import DecodeLimits
+
+from earmark.domain import Clip, Record, Technical
 from earmark.settings import Settings
 from earmark.vocabulary import Origin
 from runtime.wiring import connect, make_intake, open_worker
-from workers.decode.sandbox import DecodeLimits
 from workers.model_process import load
 from workers.models.catalogue import find_model
 
@@ -26,17 +29,24 @@ PAIRS = 3
 EXAMPLES = Path("examples/audio")
 
 
+def decode_here(path: Path, target: Path) -> Clip:
+    """Decode in this process, with the decoder's own code."""
+    with path.open("rb") as source, target.open("wb") as clip:
+        order = Order(source.fileno(), clip.fileno(), hashlib.sha256(path.read_bytes()).hexdigest())
+        facts = decode(order, DecodeLimits())
+    samples = facts.pop("samples")
+    return Clip(path.name, target, samples, Technical.model_validate(facts))
+
+
 def bare_loop(files: list[Path], scratch: Path) -> tuple[float, float]:
     """Seconds of audio, and seconds of wall time, of the same decoder and models in a plain loop."""
-    from workers.decode.decoder import decode_here  # noqa: PLC0415  # only this side decodes in its own process
-
     threads = len(os.sched_getaffinity(0))
     model = load(find_model("listener").factory, {"threads": threads})
-    model.predict([decode_here(files[0], scratch / "warm", DecodeLimits())])
+    model.predict([decode_here(files[0], scratch / "warm")])
     audio_s = 0.0
     began = time.monotonic()
     for number, path in enumerate(files):
-        clip = decode_here(path, scratch / str(number), DecodeLimits())
+        clip = decode_here(path, scratch / str(number))
         model.predict([clip])
         audio_s += clip.duration_s
         clip.path.unlink()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.scores import DRUMS, Piece
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from benchmarks.scores import Piece
 
 TICKS_PER_BEAT = 480
 RENDERED_HZ, SAMPLE_RATE_HZ = 32_000, 16_000
@@ -89,6 +89,3 @@ def _halved(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     taps = np.arange(-32, 33)
     low_pass = np.sinc(taps * 0.4625) * np.hanning(67)[1:-1]
     return np.convolve(samples, (low_pass / low_pass.sum()).astype(np.float32), "same")[::2]
-
-
-__all__ = ["DRUMS", "midi_file", "render"]

@@ -54,7 +54,8 @@ class Style(NamedTuple):
     modes: tuple[str, ...]
     tempos_bpm: tuple[float, float]
     progressions: tuple[str, ...]
-    """Chords, a bar each: scale degrees 1 to 7, then "7" for a seventh, "M" or "m" for a forced third."""
+    """Chords, a bar each: scale degrees 1 to 7, then "7" for a seventh, "M" or "m" for a forced third, or
+    "b7" for the major chord a whole tone below the tonic."""
     chords: tuple[str, ...] = ("",)
     """Names in `FIGURES`."""
     basses: tuple[str, ...] = ("",)
@@ -145,7 +146,7 @@ STYLES: dict[str, Style] = {
                  ("pop", "rock"), (0.3, 0.6), ((73, 0, 33), (81, 4, 33), (0, 25, 32), (52, 0, 33))),
     "minor pop": Style(("minor",), (75, 140), DARK, ("eighths", "held", "arpeggio"), ("quarters", "eighths", "halves"),
                        ("pop", "rock"), (0.3, 0.6), ((81, 0, 33), (66, 48, 33), (0, 27, 34))),
-    "rock": Style(BOTH, (95, 175), ("1 7M 4 1", "1 4 5 4", "1 5 4 4", "1 4 1 5"), ("eighths", "quarters"), ("eighths",),
+    "rock": Style(BOTH, (95, 175), ("1 b7 4 1", "1 4 5 4", "1 5 4 4", "1 4 1 5"), ("eighths", "quarters"), ("eighths",),
                   ("rock",), (0.4,), ((30, 30, 34), (29, 29, 33), (18, 30, 34))),
     "blues": Style(("major",), (70, 130), ("17 17 17 17 47 47 17 17 57 47 17 57",), ("quarters", "backbeat"),
                    ("walking", "quarters"), ("shuffle",), (0.5,), ((66, 0, 32), (22, 26, 33)), swing=0.667),
@@ -193,7 +194,38 @@ STYLES: dict[str, Style] = {
 BASSES["push"] = ((0, 1.5, 0), (1.5, 1, 0), (2.5, 1.5, 7))
 
 DEVELOPMENT_STYLES = tuple(STYLES)[:12]
-"""The styles that rules and weights may be fitted on; the rest are held out."""
+"""The styles that rules and weights may be fitted on; those after them are held out."""
+
+
+def _mixed() -> dict[str, Style]:
+    """Styles that mix what the development styles use, so that no style fixes the tempo or the instruments."""
+    used = [STYLES[name] for name in DEVELOPMENT_STYLES]
+    four = [style for style in used if style.beats == 4]  # noqa: PLR2004
+
+    def union(field: str) -> tuple[str, ...]:
+        return tuple(sorted({choice for style in four for choice in getattr(style, field)}))
+
+    chords = tuple(choice for choice in union("chords") if choice)
+    basses = (*union("basses"), "", "fifths", "first")
+    drums = (*union("drums"), "", "", "")
+    programs = tuple(choice for style in four for choice in style.programs)
+    every = tuple(choice for style in used for choice in style.programs)
+    split = (0.2, 0.4, 0.6)
+    return {
+        "mixed major": Style(("major",), (58, 185), POP + CLASSIC, chords, basses, drums, split, programs),
+        "mixed minor": Style(("minor",), (58, 185), DARK + CLASSIC_MINOR, chords, basses, drums, split, programs),
+        "mixed three": Style(BOTH, (70, 190), CLASSIC, ("waltz", "broken", "quarters", "held", "eighths", "arpeggio"),
+                             ("first", "quarters", "", "held"), ("", "waltz"), split, every, beats=3),
+        "random four": Style(BOTH, (58, 185), ("1 5 6 4", "1 4 1 5", "1 6 4 5", "1 4 5 1"), ("random",), ("random",),
+                             ("random",), (0.2, 0.5, -1), programs),
+        "random three": Style(BOTH, (70, 185), ("1 5 6 4", "1 4 1 5", "1 6 4 5", "1 4 5 1"), ("random",), ("random",),
+                              ("random",), (0.2, 0.5, -1), every, beats=3),
+    }  # fmt: skip
+
+
+MIXED_STYLES = _mixed()
+STYLES.update(MIXED_STYLES)
+HELD_OUT_STYLES = tuple(name for name in STYLES if name not in DEVELOPMENT_STYLES and name not in MIXED_STYLES)
 
 
 def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:
@@ -218,6 +250,8 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:
     figure = FIGURES.get(str(rng.choice(style.chords)), ())
     bass = BASSES.get(str(rng.choice(style.basses)), ())
     kit = KITS.get(str(rng.choice(style.drums)), ())
+    if style.chords == ("random",):
+        figure, bass, kit = _random_rhythm(rng, bpm, style.beats)
     split = float(rng.choice(style.melody))
     melody, chords, low = style.programs[int(rng.integers(len(style.programs)))]
     bars = int(np.ceil(length_s * bpm / 60 / style.beats))
@@ -259,6 +293,27 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:
     )  # fmt: skip
 
 
+def _random_rhythm(
+    rng: np.random.Generator, bpm: float, beats: int
+) -> tuple[tuple[tuple[float, float, str], ...], tuple[tuple[float, float, int], ...], tuple[tuple[float, int, int], ...]]:
+    """Draw a bar of chords, bass and drums, no quicker than people play: sixteenths only below 125 beats a minute."""
+    step = float(rng.choice((0.25, 0.5) if bpm < 85 else (0.25, 0.5, 0.5, 1.0) if bpm < 125 else (0.5, 1.0)))  # noqa: PLR2004
+    grid = np.arange(0, beats, min(step, 0.5))
+    weight = np.where(grid % 1 == 0, 0.6, np.where(grid % 0.5 == 0, 0.35, 0.15))
+    struck = grid[rng.random(len(grid)) < np.where(grid == 0, 0.9, weight)]
+    figure = tuple((float(at), 0.45, "*") for at in struck)
+    low = grid[rng.random(len(grid)) < np.where(grid == 0, 0.97, weight * 0.8)]
+    bass = tuple((float(at), 0.45, int(rng.choice((0, 0, 0, 7, 12)))) for at in low)
+    kit: list[tuple[float, int, int]] = []
+    if rng.random() < 0.7:  # noqa: PLR2004 (the share with drums)
+        back = ((1, 3) if rng.random() < 0.75 else (2,)) if beats == 4 else ((1, 2) if rng.random() < 0.5 else ())  # noqa: PLR2004
+        kick = low if rng.random() < 0.5 else grid[rng.random(len(grid)) < np.where(grid == 0, 1, weight * 0.5)]  # noqa: PLR2004
+        kit += [(float(at), KICK, 108) for at in kick]
+        kit += [(float(at), SNARE, 100) for at in back]
+        kit += [(float(at), HAT, 62 + 10 * (at % 1 == 0)) for at in np.arange(0, beats, step)]
+    return figure, bass, tuple(kit)
+
+
 def chord_tones(symbol: str, scale: tuple[int, ...]) -> tuple[int, ...]:
     """Semitones above the tonic of a chord's notes, root first.
 
@@ -266,6 +321,8 @@ def chord_tones(symbol: str, scale: tuple[int, ...]) -> tuple[int, ...]:
         symbol: a scale degree from "1" to "7", then "7" for a seventh chord, "M" or "m" to force its third.
         scale: the seven semitones of the scale.
     """
+    if symbol == "b7":
+        return (10, 14, 17)
     degree = int(symbol[0]) - 1
     tones = [scale[(degree + step) % 7] + 12 * ((degree + step) // 7) for step in (0, 2, 4)]
     if symbol.endswith(("M", "m")):

@@ -17,11 +17,8 @@ import numpy as np
 
 PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _KEY = re.compile(r"^([A-G])([#b]?)(m|min|maj)?$")
-_DRUMS = {
-    "4/4": "%%MIDI drum dzdzdzdz 36 42 38 42 36 42 38 42 100 60 100 60 100 60 100 60\n%%MIDI drumon",
-    "3/4": "%%MIDI drum dzdzdz 36 42 42 42 42 42 100 50 80 50 80 50\n%%MIDI drumon",
-}
-_DRUM_STEPS = {"4/4": "d" * 8, "3/4": "d" * 6}
+_DRUM_STEPS = {"4/4": 8, "3/4": 6}
+"""Eighths in a bar of the metres that may get drums."""
 
 
 class Tune(NamedTuple):
@@ -85,7 +82,7 @@ def _played(block: str, rng: np.random.Generator, book: str) -> Tune | None:
     program = int(rng.choice((0, 21, 22, 24, 25, 40, 46, 72, 73, 105, 109)))
     lines = [line for line in block.splitlines() if not line.startswith(("Q:", "P:", "%"))]
     directives = [f"%%MIDI program {program}", f"%%MIDI transpose {shift}", f"%%MIDI chordprog {int(rng.choice((0, 24, 48)))}"]
-    if metre in _DRUMS and rng.random() < 0.4:  # noqa: PLR2004 (the share with drums)
+    if metre in _DRUM_STEPS and rng.random() < 0.4:  # noqa: PLR2004 (the share with drums)
         directives.append(_drum_line(metre))
     place = next(index for index, line in enumerate(lines) if line.startswith("K:")) + 1
     text = "\n".join([*lines[: place - 1], f"Q:{beat}={bpm:.0f}", lines[place - 1], *directives, *lines[place:], ""])
@@ -102,8 +99,8 @@ def _played(block: str, rng: np.random.Generator, book: str) -> Tune | None:
 
 def _drum_line(metre: str) -> str:
     """abc2midi's directive for kick and snare on the beats and the hi-hat between them."""
-    steps = _DRUM_STEPS[metre]
-    drums = " ".join(str(36 if index == 0 or (index == 4 and len(steps) == 8) else 38 if index % 4 == 2 and len(steps) == 8 else 42)  # noqa: PLR2004
-                     for index in range(len(steps)))
-    loud = " ".join("60" if index % 2 else "100" for index in range(len(steps)))
-    return f"%%MIDI drum {steps} {drums} {loud}\n%%MIDI drumon"
+    count = _DRUM_STEPS[metre]
+    four = metre == "4/4"
+    drums = [36 if index == 0 or (four and index == 4) else 38 if four and index % 4 == 2 else 42 for index in range(count)]  # noqa: PLR2004
+    loud = [60 if index % 2 else 100 for index in range(count)]
+    return f"%%MIDI drum {'d' * count} {' '.join(map(str, [*drums, *loud]))}\n%%MIDI drumon"

@@ -103,3 +103,17 @@ def record_confidence(metadata: AudioMetadata) -> float | None:
         return None
     known = (field_confidence(metadata, field) for field in REQUIRED[metadata.content_type.value])
     return min((confidence for confidence in known if confidence is not None), default=None)
+
+
+def uncalibrated_fields(metadata: AudioMetadata) -> tuple[str, ...]:
+    """The fields that have an answer and no fitted calibrator for it."""
+
+    def entries(field: str) -> tuple[Rated[object], ...]:
+        rated = getattr(metadata, field)
+        return rated if isinstance(rated, tuple) else (rated,)
+
+    return tuple(
+        field
+        for field in type(metadata).model_fields
+        if any(entry.value is not None and entry.basis is Basis.UNCALIBRATED for entry in entries(field))
+    )

@@ -35,7 +35,7 @@ class Settings(BaseModel):
         None, description="TOML file of lane rules; unset = the ones that ship with the router."
     )
 
-    lease_s: float = Field(60.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
+    lease_s: float = Field(30.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
     max_tries: int = Field(3, ge=1, le=100, description="Tries a job gets before it is buried, whatever ended each.")
     retry_delay_s: float = Field(2.0, ge=0, le=600, description="Seconds before the second try; doubles, with jitter.")
     poll_s: float = Field(0.2, gt=0, le=60, description="Seconds between looks at empty queues, jittered by half.")
@@ -66,7 +66,7 @@ class Settings(BaseModel):
 
     synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL",
-        description="SQLite's `synchronous`: FULL keeps acknowledged writes through a power cut, NORMAL through a crash.",
+        description="SQLite's `synchronous`: FULL keeps what was acknowledged through a power cut, NORMAL a crash.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
     log_format: Literal["auto", "json", "text"] = Field(

@@ -38,7 +38,9 @@ _FOREIGN = (
 """First bytes of what must not be searched for MPEG frames, since such a file may well contain some."""
 
 _OGG_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
-_MP4_IMAGE_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"jxl ", b"crx "})
+_MP4_IMAGE_BRANDS = frozenset(
+    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"jxl ", b"crx "}
+)
 _QUICKTIME_FIRST = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 
 _MPEG_KBPS: dict[tuple[bool, int], tuple[int, ...]] = {

@@ -16,7 +16,6 @@ from earmark.vocabulary import Lane
 from runtime.output import Format
 
 EXIT_USAGE = 2
-EXIT_SOME_NOT_DONE = 3
 EXIT_UNAVAILABLE = 4
 EXIT_INTERRUPTED = 130
 

@@ -3,11 +3,11 @@
 import json
 import sys
 
-from earmark.queries import descriptions
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from earmark.queries import descriptions
 from earmark.settings import Settings
 from runtime.wiring import connect
 
@@ -42,15 +42,15 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     """Print the depth of each queue."""
     backend = connect(settings)
     rows: list[dict[str, object]] = []
-    for name, queue in (*backend.depths.items(),):
-        depth = queue()
+    for name, look in backend.depths.items():
+        depth = look()
         rows.append(
             {
                 "queue": name,
                 "waiting": depth.waiting,
                 "delayed": depth.delayed,
                 "leased": depth.leased,
-                "oldest_s": None if depth.oldest_age_s is None else round(depth.oldest_age_s, 1),
+                "oldest_s": round(depth.oldest_age_s, 1),
             }
         )
     if as_json:

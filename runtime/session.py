@@ -1,5 +1,6 @@
 """What the commands that route or work have in common: a worker beside a person who watches."""
 
+import io
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -22,14 +23,16 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
 from router.intake import display
 from router.router import Known
-from runtime.analyze import Analyzer
+from runtime.analyze import Analyzer, Progress
 from runtime.inputs import expand
 from runtime.output import Format, writer
 from runtime.wiring import connect, make_intake, open_worker
 from workers.worker import Worker
 
 REFRESH_HZ = 8
-LEASED_ELSEWHERE_S = 5.0
+LINE_EVERY_S = 5.0
+EXIT_SOME_NOT_DONE = 3
+EXIT_INTERRUPTED = 130
 
 
 def analyze_paths(
@@ -50,6 +53,7 @@ def analyze_paths(
         router=intake.router, results=backend.results, upload=intake.upload, job_of=intake.job_of, working=working
     )
     console = Console(stderr=True, highlight=False)
+    interrupted = False
     with (
         _destination(out) as stream,
         open_worker(settings, backend, on_settled=analyzer.settled) as worker,
@@ -58,22 +62,35 @@ def analyze_paths(
         thread = threading.Thread(target=_work, args=(worker, stop, crash), name="worker")
         thread.start()
         try:
-            with writer(output, stream) as lines, _bar(analyzer, console, show=not quiet):
+            with writer(output, stream) as lines, _shown(analyzer, console, show=not quiet):
                 for result in analyzer.run(expand(paths)):
                     lines.write(result)
+            worker.hurry()  # our inputs are settled; what else the worker took goes back untouched
+        except KeyboardInterrupt:
+            interrupted = True
+        except BaseException:
+            worker.hurry()
+            raise
         finally:
             stop.set()
             thread.join()
-    progress = analyzer.progress
+        if interrupted and out is not None:
+            raise KeyboardInterrupt
     if not quiet:
-        parts = [f"{progress.known} already known, {progress.done} analysed"]
-        parts += [f"{progress.rejected} rejected"] if progress.rejected else []
-        parts += [f"{progress.failed} failed"] if progress.failed else []
-        parts += [f"{progress.skipped} files in folders skipped, not audio"] if progress.skipped else []
-        console.print(f"{', '.join(parts)} in {time.monotonic() - began:.1f} s", markup=False)
-        place = out or Path(backend.results_place, tenant)
-        console.print(f"Results: {place}", markup=False, soft_wrap=True)
-    return 3 if progress.rejected or progress.failed else 0
+        _summarise(analyzer.progress, console, time.monotonic() - began, out or Path(backend.results_place, tenant))
+    if interrupted:
+        console.print("Interrupted.  Run the same command again: what is finished is kept.", markup=False)
+        return EXIT_INTERRUPTED
+    return EXIT_SOME_NOT_DONE if analyzer.progress.rejected or analyzer.progress.failed else 0
+
+
+def _summarise(progress: Progress, console: Console, seconds: float, place: Path) -> None:
+    parts = [f"{progress.known} already known, {progress.done} analysed"]
+    parts += [f"{progress.rejected} rejected"] if progress.rejected else []
+    parts += [f"{progress.failed} failed"] if progress.failed else []
+    parts += [f"{progress.skipped} files in folders skipped, not audio"] if progress.skipped else []
+    console.print(f"{', '.join(parts)} in {seconds:.1f} s", markup=False)
+    console.print(f"Results: {display(place)}", markup=False, soft_wrap=True)
 
 
 def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> int:
@@ -100,7 +117,7 @@ def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> in
                 line |= {"status": "queued", "job_id": routed.job.id, "lane": routed.job.lane}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-    return 3 if refused else 0
+    return EXIT_SOME_NOT_DONE if refused else 0
 
 
 def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool) -> int:
@@ -126,6 +143,7 @@ def _signals(stop: threading.Event, worker: Worker, *, interrupt: bool) -> Itera
     def drain(_signal: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             worker.hurry()
+            return
         stop.set()
         if interrupt:
             raise KeyboardInterrupt
@@ -142,7 +160,7 @@ def _signals(stop: threading.Event, worker: Worker, *, interrupt: bool) -> Itera
 def _destination(out: Path | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears under its name only when it is complete."""
     if out is None:
-        if isinstance(sys.stdout, TextIO) or hasattr(sys.stdout, "reconfigure"):
+        if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         yield sys.stdout
         return
@@ -172,26 +190,31 @@ def _destination(out: Path | None) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _bar(analyzer: Analyzer, console: Console, *, show: bool) -> Iterator[None]:
-    """A progress bar on standard error, for a person at a terminal."""
-    if not show or not console.is_terminal:
-        with nullcontext():
-            yield
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def _shown(analyzer: Analyzer, console: Console, *, show: bool) -> Iterator[None]:
+    """Progress on standard error: a bar at a terminal, a line now and then elsewhere."""
     done = threading.Event()
+    target = _draw_bar if console.is_terminal else _print_lines
+    thread = threading.Thread(target=target, args=(analyzer, console, done), name="progress", daemon=True)
+    if show:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if show:
+            thread.join()
+
+
+def _draw_bar(analyzer: Analyzer, console: Console, done: threading.Event) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, refresh_per_second=REFRESH_HZ) as bar:
         task = bar.add_task("Listening", total=None)
+        while not done.wait(1 / REFRESH_HZ):
+            bar.update(task, completed=analyzer.progress.ended, total=max(analyzer.progress.found, 1))
 
-        def refresh() -> None:
-            while not done.wait(1 / REFRESH_HZ):
-                progress = analyzer.progress
-                bar.update(task, completed=progress.ended, total=max(progress.found, 1))
 
-        thread = threading.Thread(target=refresh, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+def _print_lines(analyzer: Analyzer, console: Console, done: threading.Event) -> None:
+    while not done.wait(LINE_EVERY_S):
+        progress = analyzer.progress
+        more = "" if not progress.walking else ", still looking for more"
+        console.print(f"{progress.ended} of {progress.found} done{more}", markup=False)

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from workers.decode.sandbox import DecodeLimits, DecoderPool
-
 from earmark.clock import utc_now
 from earmark.domain import Clip, Lease, Record, Upload, job_id
 from earmark.errors import InputFault, InputRejected
 from earmark.ports import Clock, ObjectStore, Queue, Warehouse
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
-from router.intake import upload_file
+from router.intake import display, upload_file
 from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
 from runtime.local.object_store import LocalObjectStore
-from runtime.local.queue import LocalQueue
+from runtime.local.queue import DEAD, LocalQueue, QueueDepth
 from runtime.local.warehouse import LocalWarehouse
+from workers.decode.limits import DecodeLimits
+from workers.decode.sandbox import DecoderPool
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
@@ -43,6 +43,8 @@ class Backend:
 
     lanes: dict[Lane, Queue]
     dead: Queue
+    depths: dict[str, Callable[[], QueueDepth]]
+    """How full each queue is, by name."""
     results: ObjectStore
     warehouse: Warehouse
     scratch: Path
@@ -65,9 +67,12 @@ def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
             data / "queues.sqlite", name, clock=clock, worker=worker_name(), synchronous=settings.synchronous
         )
 
+    lanes = {lane: queue(lane) for lane in Lane}
+    dead = queue(DEAD)
     return Backend(
-        lanes={lane: queue(lane) for lane in Lane},
-        dead=queue("dead"),
+        lanes=dict(lanes),
+        dead=dead,
+        depths={each.name: each.depth for each in (*lanes.values(), dead)},
         results=LocalObjectStore(data / "objects", "results", clock=clock),
         warehouse=LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous),
         scratch=data / "scratch",
@@ -146,7 +151,16 @@ def open_worker(
         stack.callback(model.close)
 
         def decode(lease: Lease, path: Path) -> Clip:
-            return pool.decode(lease.job.id, path, lease.job.upload.content_sha256, path.name)
+            upload = lease.job.upload
+            clip = pool.decode(lease.job.id, path, upload.content_sha256, display(path.name))
+            longest_s = tenants.find(upload.tenant).max_duration_s
+            if longest_s is not None and clip.duration_s > longest_s:
+                pool.discard(clip)
+                message = (
+                    f"{display(path.name)}: {clip.duration_s:.0f} s; this tenant may send {longest_s:.0f} s"
+                )
+                raise InputRejected(InputFault.TOO_LONG, message, "Split it, or raise the tenant's max_duration_s.")
+            return clip
 
         worker = Worker(
             WorkerParts(

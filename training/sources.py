@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 LISTED = Path(__file__).with_name("sources.tsv")
 TOOLS = (
     "asterisk-core-sounds-en", "flite", "libflite1", "fortunes", "fluid-soundfont-gm", "timgm6mb-soundfont",
-    "musescore-general-soundfont-small",
+    "csound-soundfont",
 )  # fmt: skip
 """Packages that are used otherwise: wording, voices, sentences, instruments."""
 
@@ -62,10 +62,10 @@ def fetch(package: str, into: Path) -> Path:
     if not root.exists():
         archives = into / "archives"
         archives.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", package], cwd=archives, check=True, capture_output=True)  # noqa: S607
+        subprocess.run(["apt-get", "download", package], cwd=archives, check=True, capture_output=True)
         [archive] = archives.glob(f"{package}_*.deb")
         partial = into / f"{package}.partial"
-        subprocess.run(["dpkg", "-x", archive, partial], check=True)  # noqa: S607
+        subprocess.run(["dpkg", "-x", archive, partial], check=True)
         partial.rename(root)
     return root
 
@@ -83,7 +83,7 @@ def files_of(source: Source, root: Path) -> list[Path]:
     return sorted(wanted, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())[: source.most]
 
 
-def read(path: Path, longest_s: float = 60.0) -> Samples:
+def read(path: Path, longest_s: float = 40.0) -> Samples:
     """The first part of a recording as mono float32 at 16 kHz.
 
     Raises:
@@ -91,9 +91,11 @@ def read(path: Path, longest_s: float = 60.0) -> Samples:
     """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=CLIP_RATE_HZ)
     parts: list[Samples] = []
+    count = 0
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
-            parts += [each.to_ndarray().reshape(-1) for each in resampler.resample(frame)]
-            if sum(map(len, parts)) >= longest_s * CLIP_RATE_HZ:
+            parts += [each.to_ndarray().reshape(-1).astype(np.float32) for each in resampler.resample(frame)]
+            count += frame.samples
+            if count >= longest_s * frame.sample_rate:
                 break
-    return np.concatenate(parts)[: int(longest_s * CLIP_RATE_HZ)].astype(np.float32) if parts else np.zeros(0, np.float32)
+    return np.concatenate([*parts, np.zeros(0, np.float32)])[: int(longest_s * CLIP_RATE_HZ)]

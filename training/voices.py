@@ -30,8 +30,8 @@ FOREIGN_TEXT = {
     "es": "El tren con destino a Sevilla saldrá con veinte minutos de retraso, disculpen las molestias.",
     "pl": "Pociąg do Krakowa odjedzie z toru trzeciego przy peronie drugim, prosimy zachować ostrożność.",
     "pt": "O comboio para o Porto vai partir da linha quatro dentro de alguns minutos, pedimos desculpa.",
-    "cmn": "各位旅客请注意，开往上海的列车马上就要出发了，请您抓紧时间上车。",
-    "tr": "Sayın yolcularımız, Ankara treni birazdan üçüncü perondan hareket edecektir, lütfen acele ediniz.",
+    "cmn": "各位旅客请注意\uff0c开往上海的列车马上就要出发了\uff0c请您抓紧时间上车。",
+    "tr": "Ankara treni birazdan hareket edecektir, lütfen acele ediniz.",
 }
 
 
@@ -71,10 +71,10 @@ def say(voice: str, text: str, packages: Path) -> Samples:
                 _piper().synthesize_wav(text, out)
         elif engine == "flite":
             libraries = packages / "libflite1/usr/lib/x86_64-linux-gnu"
-            command = [packages / "flite/usr/bin/flite", "-voice", name, "-t", text, "-o", wav]
+            command = [str(packages / "flite/usr/bin/flite"), "-voice", name, "-t", text, "-o", str(wav)]
             subprocess.run(command, check=True, env={**os.environ, "LD_LIBRARY_PATH": str(libraries)})
         else:
-            subprocess.run(["espeak-ng", "-v", name, "-w", wav, text], check=True)  # noqa: S607
+            subprocess.run(["espeak-ng", "-v", name, "-w", wav, text], check=True)
         return read(wav, 120.0)
 
 

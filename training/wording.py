@@ -27,7 +27,7 @@ def spoken_number(number: int) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation, with numbers spelled out."""
-    lowered = text.lower().replace("’", "'").replace("'", "").replace("-", " ")
+    lowered = text.lower().replace("\u2019", "'").replace("'", "").replace("-", " ")
     spelled = re.sub(r"\d+", lambda match: f" {spoken_number(int(match[0]))} ", lowered)
     found = re.findall(r"[^\W\d_]+", spelled)
     return " ".join(_SPELLINGS.get(word, word) for word in found).split()

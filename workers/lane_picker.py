@@ -37,11 +37,12 @@ class LanePicker:
         share = AGED_SHARE if self._low_is_aged else self._low_share
         owed = min(int(self._credit + share * slots), slots)
         guaranteed = low.lease(owed, lease_s) if owed else []
-        urgent = high.lease(slots - len(guaranteed), lease_s) if len(guaranteed) < slots else []
-        free = slots - len(guaranteed) - len(urgent)
+        asked = slots - len(guaranteed)
+        urgent = high.lease(asked, lease_s) if asked else []
+        free = asked - len(urgent)
         filling = low.lease(free, lease_s) if free and len(guaranteed) == owed else []
-        if urgent:
-            self._credit = min(self._credit + share * (len(guaranteed) + len(urgent)) - len(guaranteed), 1.0)
+        if not free:  # high could have used every slot, so low's are paid for
+            self._credit = min(self._credit + share * slots - len(guaranteed), 1.0)
         if guaranteed or filling:
             self._low_is_aged = any(
                 (now - lease.job.enqueued_at).total_seconds() > self._low_max_wait_s

@@ -131,6 +131,9 @@ def _serve(factory: str, options: dict[str, object], connection: Connection) -> 
     # A terminal sends Ctrl-C to every process of the command; only the worker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # A model divides its threads itself; BLAS waking its own for every small product costs more than it saves.
+    for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(library, "1")
     try:
         model = load(factory, options)
     except Exception as error:  # noqa: BLE001  # whatever kept it from loading is told to the parent

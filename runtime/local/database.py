@@ -25,7 +25,7 @@ OLDEST_SQLITE: Final = (3, 38, 0)
 """Has STRICT tables (3.37) and the JSON functions built in (3.38)."""
 WAIT_S: Final = 30.0
 """Seconds to wait for a turn before the database counts as unavailable."""
-_FIRST_PAUSE_S: Final = 0.0005
+_FIRST_PAUSE_S: Final = 0.0002
 _LONGEST_PAUSE_S: Final = 0.02
 _CACHE_KIB: Final = 8192
 _CHECKPOINT_PAGES: Final = 4000
@@ -69,7 +69,12 @@ class Database:
     """Runs transactions; keeps one open connection for each that runs at the same time."""
 
     def __init__(
-        self, path: Path, prepare: Callable[["Database"], None], *, synchronous: Synchronous = "FULL", wait_s: float = WAIT_S
+        self,
+        path: Path,
+        prepare: Callable[["Database"], None],
+        *,
+        synchronous: Synchronous = "FULL",
+        wait_s: float = WAIT_S,
     ) -> None:
         """Open or create the file, and let ``prepare`` bring its tables up to date.
 

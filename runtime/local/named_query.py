@@ -66,12 +66,16 @@ class NamedQuery:
         }
 
     def _checked(self, name: str, parameter: Parameter, value: object) -> Scalar:
-        match parameter.type, value:
-            case "STRING", str():
+        match value:
+            case str() if parameter.type == "STRING":
                 return str(value)  # an enum member becomes plain text
-            case ("INT64", int()) | ("FLOAT64", int() | float()) if not isinstance(value, bool):
+            case bool():
+                pass
+            case int() if parameter.type in {"INT64", "FLOAT64"}:
                 return value
-            case "TIMESTAMP", datetime() if value.tzinfo is not None:
+            case float() if parameter.type == "FLOAT64":
+                return value
+            case datetime(tzinfo=zone) if parameter.type == "TIMESTAMP" and zone is not None:
                 return value
         expected = "an aware datetime" if parameter.type == "TIMESTAMP" else parameter.type
         message = f"The parameter {name} of the query {self.name} must be {expected}, not {value!r}."

@@ -73,8 +73,7 @@ _DUE: Final = (
     "SELECT number, tries, token, holder, history, body FROM jobs"
     " WHERE queue = ? AND due_us <= ? ORDER BY due_us, number LIMIT ?"
 )
-_LEASE: Final = "UPDATE jobs SET due_us = ?, tries = ?, token = ?, holder = ? WHERE number = ?"
-_SET_HISTORY: Final = "UPDATE jobs SET history = ? WHERE number = ?"
+_LEASE: Final = "UPDATE jobs SET due_us = ?, tries = ?, token = ?, holder = ?, history = ? WHERE number = ?"
 _SET_ASIDE: Final = "UPDATE jobs SET queue = ?, id = id || ':' || number, token = NULL WHERE number = ?"
 _EXTEND: Final = "UPDATE jobs SET due_us = ? WHERE queue = ? AND id = ? AND token = ?"
 _ACK: Final = "DELETE FROM jobs WHERE queue = ? AND id = ? AND token = ?"
@@ -149,6 +148,8 @@ class LocalQueue:
         self._clock = clock
         self._worker = worker
         self._max_depth = max_depth
+        self._was_busy = False
+        """Whether the last look found something: then the next one goes straight for the write lock."""
         self._database = Database(database, _prepare, synchronous=synchronous, wait_s=wait_s)
 
     def put(self, jobs: Sequence[Job]) -> int:
@@ -170,22 +171,14 @@ class LocalQueue:
     def lease(self, limit: int, lease_s: float) -> list[Lease]:
         """Take up to ``limit`` due jobs; a look at an empty queue waits for no writer."""
         now = self._clock()
-        now_us = _microseconds(now)
-        if limit <= 0 or not self._database.read(lambda c: c.execute(_ANY_DUE, (self.name, now_us)).fetchone()):
-            return []
         expires_at = now + timedelta(seconds=lease_s)
-
-        def work(connection: sqlite3.Connection) -> list[Lease]:
-            leases: list[Lease] = []
-            while len(leases) < limit:
-                wanted = limit - len(leases)
-                rows = [_Row(*row) for row in connection.execute(_DUE, (self.name, now_us, wanted))]
-                leases += self._take(connection, rows, now, expires_at)
-                if len(rows) < wanted:
-                    break
-            return leases
-
-        return self._database.write(work)
+        leases: list[Lease] = []
+        while (wanted := limit - len(leases)) > 0:
+            rows = self._take(wanted, now, _microseconds(expires_at))
+            leases += self._leases(rows, expires_at)
+            if len(rows) < wanted:
+                break
+        return leases
 
     def extend(self, leases: Sequence[Lease], lease_s: float) -> list[Lease]:
         """Move the expiry of each lease that is not lost."""
@@ -240,28 +233,47 @@ class LocalQueue:
         """Close the file; later calls raise ``Unavailable``."""
         self._database.close()
 
-    def _take(
-        self, connection: sqlite3.Connection, rows: Sequence[_Row], now: datetime, expires_at: datetime
-    ) -> list[Lease]:
-        """Lease rows to this worker; those that hold no job are set aside."""
+    def _take(self, limit: int, now: datetime, expires_us: int) -> list[_Row]:
+        """Mark due rows as leased to this worker, as many as there are up to ``limit``; gives them as marked."""
+        now_us = _microseconds(now)
+        if not self._was_busy and not self._database.read(
+            lambda connection: connection.execute(_ANY_DUE, (self.name, now_us)).fetchone()
+        ):
+            return []
+
+        def work(connection: sqlite3.Connection) -> list[_Row]:
+            found = [_Row(*row) for row in connection.execute(_DUE, (self.name, now_us, limit))]
+            rows = [self._marked(row, now) for row in found]
+            connection.executemany(
+                _LEASE, [(expires_us, row.tries, row.token, self._worker, row.history, row.number) for row in rows]
+            )
+            return rows
+
+        rows = self._database.write(work)
+        self._was_busy = bool(rows)
+        return rows
+
+    def _marked(self, row: _Row, now: datetime) -> _Row:
+        """The row with one try more, a token of its own, and a failure if its last lease ran out."""
+        history = row.history
+        if row.token is not None:
+            history = _HISTORY.dump_json((*self._history(row), _worker_lost(row, now))).decode()
+        return row._replace(tries=row.tries + 1, token=secrets.token_hex(16), history=history)
+
+    def _leases(self, rows: Sequence[_Row], expires_at: datetime) -> list[Lease]:
+        """The rows as leases, read after the transaction to keep it short; those that hold no job are set aside."""
         leases: list[Lease] = []
-        updates: list[tuple[int, int, str, str, int]] = []
-        due_us = _microseconds(expires_at)
+        malformed: list[tuple[str, int]] = []
         for row in rows:
             try:
                 job = decode_job(row.body)
             except InputRejected as error:
-                connection.execute(_SET_ASIDE, (MALFORMED, row.number))
+                malformed.append((MALFORMED, row.number))
                 event(_log, "job.malformed", level=logging.ERROR, queue=self.name, row=row.number, error=str(error))
-                continue
-            history = self._history(row)
-            if row.token is not None:
-                history = (*history, _worker_lost(row, now))
-                connection.execute(_SET_HISTORY, (_HISTORY.dump_json(history).decode(), row.number))
-            token = secrets.token_hex(16)
-            updates.append((due_us, row.tries + 1, token, self._worker, row.number))
-            leases.append(Lease(job, token, row.tries + 1, expires_at, history))
-        connection.executemany(_LEASE, updates)
+            else:
+                leases.append(Lease(job, row.token or "", row.tries, expires_at, self._history(row)))
+        if malformed:
+            self._database.write(lambda connection: connection.executemany(_SET_ASIDE, malformed))
         return leases
 
     def _history(self, row: _Row) -> tuple[Failure, ...]:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import AwareDatetime
+
 from earmark.errors import ConfigurationError
 from earmark.rows import TABLES, Row
 from runtime.local.database import WAIT_S, Database, Synchronous
@@ -21,7 +23,7 @@ from runtime.local.named_query import SHIPPED, load_query
 _PURGE_ROWS: Final = 5000
 """Rows deleted in one transaction, so that a large purge lets the workers in between."""
 _REQUIRED: Final = frozenset({"row_id", "tenant", "at"})
-_AFFINITY: Final[dict[type, str]] = {str: "TEXT", int: "INTEGER", float: "REAL", bool: "INTEGER", datetime: "TEXT"}
+_AFFINITY: Final[dict[type, str]] = {str: "TEXT", int: "INTEGER", float: "REAL", bool: "INTEGER", AwareDatetime: "TEXT"}
 
 
 class LocalWarehouse:
@@ -93,7 +95,8 @@ class LocalWarehouse:
             raise ConfigurationError(message)
         condition = "at < ?" if tenant is None else "at < ? AND tenant = ?"
         values = [_stored(before)] if tenant is None else [_stored(before), tenant]
-        sql = f'DELETE FROM "{table}" WHERE rowid IN (SELECT rowid FROM "{table}" WHERE {condition} LIMIT {_PURGE_ROWS})'  # noqa: S608  # the name is one of ours
+        old = f'SELECT rowid FROM "{table}" WHERE {condition} LIMIT {_PURGE_ROWS}'  # noqa: S608  # the name is ours
+        sql = f'DELETE FROM "{table}" WHERE rowid IN ({old})'  # noqa: S608  # same
         removed = 0
         while True:
             count = self._database.write(lambda connection: connection.execute(sql, values).rowcount)
@@ -143,7 +146,8 @@ def _column(name: str, row: type[Row]) -> str:
 
 def _members(annotation: object) -> tuple[object, ...]:
     """The types a union allows; any other type alone."""
-    return typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    is_union = typing.get_origin(annotation) in {types.UnionType, typing.Union}
+    return typing.get_args(annotation) if is_union else (annotation,)
 
 
 def _upsert(table: str, row: type[Row]) -> str:

@@ -70,7 +70,7 @@ def test_killed_at_any_point_leaves_one_result(tmp_path: Path, monkeypatch: pyte
     assert record.analysis is not None
     assert record.analysis.confidence == (0.5 if point == "write" else 0.9), "the first result stands"
     [row] = world.warehouse.query("analyses_by_content_type")
-    assert row["jobs"] == 1
+    assert row["analyses"] == 1
     assert world.lanes[Lane.LOW].lease(1, 60) == []
 
 
@@ -103,7 +103,7 @@ def test_two_workers_with_one_job_leave_one_result(tmp_path: Path) -> None:
     assert record.analysis is not None
     assert record.analysis.confidence == 0.9
     [row] = quick.warehouse.query("analyses_by_content_type")
-    assert row["jobs"] == 1
+    assert row["analyses"] == 1
 
 
 def test_a_failure_never_replaces_a_result(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_job_that_always_fails_is_buried_on_its_third_try(tmp_path: Path, word
     assert fine.status == "done"
     assert world.lanes[Lane.LOW].lease(9, 60) == []
     [row] = world.warehouse.query("failures_by_kind")
-    assert (row["kind"], row["tries"]) == (kind, 3)
+    assert (row["kind"], row["failures"], row["final_failures"]) == (kind, 3, 1)
     assert world.leftovers() == []
 
 

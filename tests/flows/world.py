@@ -43,17 +43,13 @@ class World:
         self.limits = limits
         self.clock = ManualClock()
         self.name = name
-        self.lanes = {
-            lane: LocalQueue(folder / "queues.sqlite", lane, clock=self.clock, worker=name) for lane in Lane
-        }
+        self.lanes = {lane: LocalQueue(folder / "queues.sqlite", lane, clock=self.clock, worker=name) for lane in Lane}
         self.dead = LocalQueue(folder / "queues.sqlite", "dead", clock=self.clock, worker=name)
         self.results = LocalObjectStore(folder / "objects", "results")
         self.warehouse = LocalWarehouse(folder / "warehouse.sqlite")
         self.journal = folder / "journal"
         self.keeper = Keeper(self.lanes, lease_s=limits.lease_s)
-        self.model = ModelProcess(
-            "tests.models:scripted", {"journal": str(self.journal)}, start_timeout_s=60
-        )
+        self.model = ModelProcess("tests.models:scripted", {"journal": str(self.journal)}, start_timeout_s=60)
         self.settled: list[Record] = []
 
     def put(self, *words: str, lane: Lane = Lane.LOW) -> list[Job]:
@@ -135,4 +131,3 @@ class World:
         """Scratch files that should be gone."""
         scratch = self.folder / "scratch"
         return [path.name for path in scratch.iterdir()] if scratch.exists() else []
-

@@ -48,8 +48,10 @@ def test_the_base_install_needs_no_torch() -> None:
         except importlib.metadata.PackageNotFoundError:
             continue
         plain = (line.partition(";") for line in requires if "extra ==" not in line)
-        pending += ["".join(char for char in head.split("[")[0] if char.isalnum() or char in "-_.").rstrip(".0123456789")
-                    for head, _, _ in plain]
+        pending += [
+            "".join(char for char in head.split("[")[0] if char.isalnum() or char in "-_.").rstrip(".0123456789")
+            for head, _, _ in plain
+        ]
     assert not {name for name in seen if name.startswith("torch")}
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from earmark.domain import CLIP_RATE_HZ
 
@@ -84,8 +84,7 @@ class EventDetector:
             memory = memory + self._remember(self._dense(hidden, 2 * block + 1), block)
         hidden = np.maximum(self._dense(memory, 2 * BLOCKS), 0.0)
         logits = self._dense(hidden, 2 * BLOCKS + 1)
-        answer: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
-        return answer
+        return (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
 
     def _dense(self, rows: Floats, layer: int) -> Floats:
         product: Floats = rows @ self._arrays[f"gemm_{layer}_weight"].T
@@ -129,15 +128,15 @@ def filter_bank(samples: Floats) -> Floats:
 def _tables() -> tuple[Floats, NDArray[np.float64]]:
     """Kaldi's "povey" window, and its triangles on the mel scale, (257, 80)."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WIDTH) / (WIDTH - 1))) ** 0.85
-    edges = np.linspace(_mel(np.array(LOW_HZ)), _mel(np.array(HIGH_HZ)), BANDS + 2)
+    edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), BANDS + 2)
     centres = _mel(np.arange(TRANSFORM // 2 + 1) * (CLIP_RATE_HZ / TRANSFORM))[:, None]
     rising = (centres - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - centres) / (edges[2:] - edges[1:-1])
     return window.astype(np.float32), np.clip(np.minimum(rising, falling), 0.0, None)
 
 
-def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1127.0 * np.log1p(hertz / 700.0)
+def _mel(hertz: ArrayLike) -> NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0)
 
 
 def level_gain(samples: Floats) -> float:

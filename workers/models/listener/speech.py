@@ -3,8 +3,10 @@
 Both models run over pieces of bounded length, so memory does not grow with the length of the clip.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from faster_whisper.utils import get_assets_path
 from numpy.typing import NDArray
 
 from earmark.domain import CLIP_RATE_HZ
+from earmark.metadata import Rated
+from earmark.vocabulary import Basis
+from workers.models.listener.calibration import Calibration
 from workers.models.listener.events import level_gain
 
 Samples = NDArray[np.float32]
@@ -104,6 +109,21 @@ class Speech:
         """All that was said, in order."""
         return " ".join(segment.text for segment in self.segments)
 
+    @property
+    def features(self) -> dict[str, float]:
+        """What the calibrators of language and transcript know: how sure Whisper was, and how much was said."""
+        words = sum(segment.words for segment in self.segments)
+        weights = [segment.words / words for segment in self.segments] if words else []
+        logprobs = [segment.avg_logprob for segment in self.segments]
+        return {
+            "mean_logprob": sum(map(mul, weights, logprobs)) if words else UNLIKELY_LOGPROB,
+            "least_logprob": min(logprobs, default=UNLIKELY_LOGPROB),
+            "no_speech": sum(map(mul, weights, (each.no_speech_prob for each in self.segments))) if words else 1.0,
+            "compression": max((each.compression_ratio for each in self.segments), default=0.0),
+            "words_per_s": min(words / max(self.speech_s, 0.5), 8.0),
+            "log_words": math.log1p(words),
+        }
+
 
 def spans_of(probabilities: NDArray[np.float32], duration_s: float) -> tuple[tuple[float, float], ...]:
     """Stretches of voice from frame probabilities, with hysteresis.
@@ -117,7 +137,7 @@ def spans_of(probabilities: NDArray[np.float32], duration_s: float) -> tuple[tup
     frame_s = FRAME / CLIP_RATE_HZ
     spans: list[tuple[float, float]] = []
     start = quiet = -1
-    for index, probability in enumerate([*probabilities.tolist(), *[0.0] * (int(PAUSE_S / frame_s) + 1)]):
+    for index, probability in enumerate([*probabilities.tolist(), *[0.0] * (int(PAUSE_S / frame_s) + 2)]):
         if start < 0:
             if probability >= ONSET:
                 start, quiet = index, -1
@@ -143,8 +163,8 @@ def pieces_of(voice: Voice) -> tuple[tuple[float, float], ...]:
     if voice.duration_s <= WHOLE_S:
         return ((0.0, voice.duration_s),)
     joined: list[tuple[float, float]] = []
-    for start, end in voice.spans:
-        start, end = max(0.0, start - PAD_S), min(voice.duration_s, end + PAD_S)
+    for start_s, end_s in voice.spans:
+        start, end = max(0.0, start_s - PAD_S), min(voice.duration_s, end_s + PAD_S)
         if joined and start - joined[-1][1] <= BRIDGE_S and end - joined[-1][0] <= PIECE_S:
             joined[-1] = (joined[-1][0], end)
         else:
@@ -167,11 +187,12 @@ def _cut(start_s: float, end_s: float, probabilities: NDArray[np.float32]) -> It
 class Transcriber:
     """Finds and transcribes English speech; gives the same answer for the same samples."""
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int = 2, at_once: int = 1) -> None:
         """Load both models from their installed packages; nothing is downloaded.
 
         Args:
             threads: CPU threads for Whisper.
+            at_once: Clips it may transcribe at the same time, each on as many threads; the weights are shared.
         """
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
@@ -184,6 +205,7 @@ class Transcriber:
             device="cpu",
             compute_type=COMPUTE_TYPE,
             cpu_threads=threads,
+            num_workers=at_once,
             local_files_only=True,
         )
 
@@ -283,3 +305,20 @@ def _blocks(samples: Samples) -> Iterator[Samples]:
     size = BLOCK_FRAMES * FRAME
     for start in range(0, len(samples), size):
         yield np.asarray(samples[start : start + size], np.float32)
+
+
+def rated_words(speech: Speech, calibration: Calibration) -> tuple[Rated[str], Rated[str]]:
+    """The language and the transcript, as far as they can be trusted.
+
+    The recogniser knows English only and writes English nonsense for other languages: what is likelier not to be
+    English has no language and no transcript.
+    """
+    features = speech.features
+    english = calibration.calibrated("language", features)
+    right = calibration.calibrated("transcript", features)
+    if not speech.text or english is None or english < 0.5:  # noqa: PLR2004 - likelier not
+        return Rated(), Rated()
+    return (
+        Rated(value="en", confidence=english, basis=Basis.CALIBRATED),
+        Rated(value=speech.text, confidence=right, basis=Basis.CALIBRATED if right is not None else Basis.UNCALIBRATED),
+    )

@@ -1,0 +1,112 @@
+"""The music that tempo and key are measured on: rendered pieces and tunes of known tempo and key, kept on disk.
+
+Development: twelve styles and mixtures of them, and tunes of two books, with FluidR3 and MuseScore's General sound
+fonts.  Held out: twelve other styles and other tunes, with TimGM6mb.  Nothing was ever fitted on the held-out part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.rendering import midi_file, render
+from benchmarks.scores import DEVELOPMENT_STYLES, HELD_OUT_STYLES, MIXED_STYLES, compose
+from benchmarks.tunes import tunes
+
+LENGTHS_S = (20.0, 30.0, 45.0)
+MIXED_LENGTHS_S = (20.0, 30.0, 25.0)
+TUNE_S = 40.0
+DEVELOPMENT_SEEDS, HELD_OUT_SEEDS, MIXED_SEEDS = 12, 8, 60
+
+
+class SoundFonts(NamedTuple):
+    """Where the three sound fonts are; Debian's fluid-soundfont-gm, musescore-general-soundfont-small, timgm6mb."""
+
+    fluid: Path = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+    musescore: Path = Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3")
+    timgm: Path = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+
+
+class Track(NamedTuple):
+    """A piece to play and the truth about it."""
+
+    part: str
+    """"development" or "held out"."""
+    name: str
+    style: str
+    bpm: float
+    tonic: int
+    """Pitch class, C = 0."""
+    mode: str
+    midi: bytes
+    sound_font: Path
+    length_s: float
+
+
+def tracks(fonts: SoundFonts, books: Path | None, *, held_out_only: bool = False) -> list[Track]:
+    """List the music.
+
+    Args:
+        fonts: the sound fonts.
+        books: the folder with the tune books "nottingham-dataset" and "oneills1850" (music21's corpus); no tunes
+            when left out.
+        held_out_only: leave the development part out.
+    """
+    listed: list[Track] = []
+
+    def add(part: str, style: str, seed: int, length_s: float, font: Path) -> None:
+        piece = compose(style, seed, length_s)
+        midi = midi_file(piece, seed)
+        listed.append(Track(part, piece.name, style, piece.bpm, piece.tonic, piece.mode, midi, font, length_s + 1))
+
+    for seed in range(DEVELOPMENT_SEEDS):
+        for style in DEVELOPMENT_STYLES:
+            add("development", style, seed, LENGTHS_S[seed % 3], (fonts.fluid, fonts.musescore)[seed % 2])
+    for seed in range(MIXED_SEEDS):
+        for style in MIXED_STYLES:
+            if seed < MIXED_SEEDS * {"mixed three": 0.75, "random three": 0.4}.get(style, 1.0):
+                add("development", style, seed, MIXED_LENGTHS_S[seed % 3], fonts.musescore if seed % 3 else fonts.fluid)
+    for seed in range(HELD_OUT_SEEDS):
+        for style in HELD_OUT_STYLES:
+            add("held out", style, seed, LENGTHS_S[seed % 3], fonts.timgm)
+    if books is not None:
+        both = (fonts.fluid, fonts.musescore)
+        chosen = (("held out", "oneills1850", 30, 77, (fonts.timgm,)), ("development", "nottingham-dataset", 30, 1, both),
+                  ("development", "oneills1850", 60, 2, both))  # fmt: skip
+        for part, book, count, seed, used in chosen:
+            for index, tune in enumerate(tunes(books / book, count, seed)):
+                listed.append(Track(part, *tune, used[index % len(used)], TUNE_S))
+    # A tune may be drawn for both parts: the held-out part gives it up.
+    fitted = {track.name for track in listed if track.part == "development"}
+    return [
+        track
+        for track in listed
+        if (track.part == "held out" and track.name not in fitted) or (track.part == "development" and not held_out_only)
+    ]
+
+
+def heard(track: Track, folder: Path) -> NDArray[np.float32]:
+    """Give a track's sound, mono at 16 kHz, rendered at the first call and kept in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(track.midi + track.sound_font.name.encode() + str(track.length_s).encode()).hexdigest()[:24]
+    kept = folder / f"{key}.npy"
+    if not kept.exists():
+        samples = render(track.midi, track.sound_font, track.length_s)
+        part = kept.with_suffix(f".{os.getpid()}.{id(samples)}.part")
+        with part.open("wb") as file:
+            np.save(file, np.rint(samples * 32767).astype(np.int16))
+        part.replace(kept)
+    return np.load(kept).astype(np.float32) / 32767
+
+
+def render_all(listed: list[Track], folder: Path, threads: int = 2) -> None:
+    """Render what is not yet in the folder."""
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda track: heard(track, folder).size, listed):
+            pass

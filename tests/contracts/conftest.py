@@ -1,0 +1,132 @@
+"""The adapters under test: one factory for each, with what it can do declared.
+
+A new adapter joins every suite by one more entry in the dictionaries at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from earmark.ports import ObjectStore, Queue, Warehouse
+from runtime.local.database import Database
+from runtime.local.object_store import LocalObjectStore
+from runtime.local.queue import LocalQueue
+from runtime.local.warehouse import LocalWarehouse
+from tests.clock import ManualClock
+
+
+@dataclass(frozen=True)
+class QueueCase:
+    """A queue adapter, and how far it keeps the contract."""
+
+    open: Callable[..., Queue]
+    """``open(name, worker="w")`` gives another connection to the same queues, as another process has it."""
+    clock: ManualClock
+    """Decides when leases and delays end."""
+    break_it: Callable[[], object]
+    """Makes the queues unreachable, for open connections too."""
+    coalesces: bool = True
+    """A job that is here already is not added again; Pub/Sub cannot do that."""
+    late_holder_may_finish: bool = True
+    """An expired lease is not lost as long as its job was given to nobody else."""
+    in_order: bool = True
+    """Jobs come longest due first; Pub/Sub makes no such promise."""
+
+
+@dataclass(frozen=True)
+class StoreCase:
+    """An object store adapter, and how far it keeps the contract."""
+
+    open: Callable[[], ObjectStore]
+    """Gives another connection to the same bucket."""
+    clock: ManualClock
+    break_it: Callable[[], object]
+    long_segments: bool
+    """A segment may have more than 255 bytes."""
+    nests: bool
+    """A name may be the folder of another: ``a`` beside ``a/b``."""
+
+
+@dataclass(frozen=True)
+class WarehouseCase:
+    """A warehouse adapter."""
+
+    open: Callable[[], Warehouse]
+    """Gives another connection to the same tables."""
+    break_it: Callable[[], object]
+
+
+def local_queue(folder: Path) -> QueueCase:
+    """The queue in SQLite."""
+    clock = ManualClock()
+    path = folder / "queues" / "queues.sqlite"
+    opened: list[LocalQueue] = []
+
+    def connect(name: str = "low", worker: str = "w") -> LocalQueue:
+        opened.append(LocalQueue(path, name, clock=clock, worker=worker, synchronous="NORMAL"))
+        return opened[-1]
+
+    return QueueCase(connect, clock, lambda: _block(path, [queue._database for queue in opened]))
+
+
+def local_store(folder: Path) -> StoreCase:
+    """The object store on files."""
+    clock = ManualClock()
+    root = folder / "objects"
+
+    return StoreCase(
+        lambda: LocalObjectStore(root, "results", clock=clock),
+        clock,
+        lambda: root.replace(folder / "moved away"),
+        long_segments=False,
+        nests=False,
+    )
+
+
+def local_warehouse(folder: Path) -> WarehouseCase:
+    """The warehouse in SQLite."""
+    path = folder / "rows" / "warehouse.sqlite"
+    opened: list[LocalWarehouse] = []
+
+    def connect() -> LocalWarehouse:
+        opened.append(LocalWarehouse(path, synchronous="NORMAL"))
+        return opened[-1]
+
+    return WarehouseCase(connect, lambda: _block(path, [warehouse._database for warehouse in opened]))
+
+
+def _block(path: Path, databases: list[Database]) -> None:
+    """Put a file where the database's folder was, and let every open database find that out."""
+    for database in databases:
+        while database._idle:
+            database._idle.pop().close()
+    path.parent.rename(path.parent.with_name("moved away"))
+    path.parent.write_text("in the way")
+
+
+QUEUES: dict[str, Callable[[Path], QueueCase]] = {"local": local_queue}
+STORES: dict[str, Callable[[Path], StoreCase]] = {"local": local_store}
+WAREHOUSES: dict[str, Callable[[Path], WarehouseCase]] = {"local": local_warehouse}
+
+
+@pytest.fixture(params=list(QUEUES.values()), ids=list(QUEUES))
+def queues(request: pytest.FixtureRequest, tmp_path: Path) -> QueueCase:
+    """Every queue adapter in turn, empty."""
+    factory: Callable[[Path], QueueCase] = request.param
+    return factory(tmp_path)
+
+
+@pytest.fixture(params=list(STORES.values()), ids=list(STORES))
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> StoreCase:
+    """Every object store adapter in turn, empty."""
+    factory: Callable[[Path], StoreCase] = request.param
+    return factory(tmp_path)
+
+
+@pytest.fixture(params=list(WAREHOUSES.values()), ids=list(WAREHOUSES))
+def warehouses(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseCase:
+    """Every warehouse adapter in turn, empty."""
+    factory: Callable[[Path], WarehouseCase] = request.param
+    return factory(tmp_path)

@@ -1,0 +1,116 @@
+"""The contract of ``Model``, over every model in the catalogue that runs here."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earmark.domain import Clip, Technical
+from earmark.metadata import AudioMetadata
+from earmark.ports import Model
+from earmark.vocabulary import Basis, ContentType
+from workers.decode.limits import DecodeLimits
+from workers.decode.sandbox import DecoderPool
+from workers.model_process import load
+from workers.models.catalogue import MODELS
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
+NAMES = ("piano-solo.wav", "speech-english-prompts.wav", "waterfall.m4a", "narration-over-music.ogg")
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def model(request: pytest.FixtureRequest) -> Model:
+    """A loaded model of the catalogue."""
+    return load(MODELS[request.param].factory, {"threads": len(os.sched_getaffinity(0))})
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Clip]]:
+    """Real audio of several kinds and lengths, decoded."""
+    with DecoderPool(2, DecodeLimits(), tmp_path_factory.mktemp("scratch")) as pool:
+        yield [
+            pool.decode(name, EXAMPLES / name, hashlib.sha256((EXAMPLES / name).read_bytes()).hexdigest(), name)
+            for name in NAMES
+        ]
+
+
+def heard(model: Model, clips: list[Clip]) -> list[AudioMetadata | None]:
+    """The metadata of each clip."""
+    return [None if answer is None else answer.metadata for answer in model.predict(clips)]
+
+
+def made(folder: Path, samples: "np.ndarray[tuple[int], np.dtype[np.float32]]", *, silent: bool = False) -> Clip:
+    """A clip of these samples."""
+    path = folder / f"{len(samples)}.f32"
+    samples.astype("<f4").tofile(path)
+    technical = Technical(
+        duration_s=len(samples) / 16000, sample_rate_hz=16000, channels=1, codec="x", container="x", size_bytes=1,
+        silent=silent,
+    )  # fmt: skip
+    return Clip(path.name, path, len(samples), technical)
+
+
+@pytest.mark.slow
+def test_one_answer_per_clip_in_order_and_batched_equals_single(model: Model, clips: list[Clip]) -> None:
+    """Any order, any company: the same answer for the same clip."""
+    single = [heard(model, [clip])[0] for clip in clips]
+    assert heard(model, clips) == single
+    assert heard(model, clips[::-1]) == single[::-1]
+
+
+@pytest.mark.slow
+def test_every_answer_keeps_the_schema_and_its_word(model: Model, clips: list[Clip]) -> None:
+    """Calibrated fields have a confidence, uncalibrated ones a score and none, and the prediction names those."""
+    for answer in model.predict(clips):
+        assert answer is not None
+        metadata = AudioMetadata.model_validate_json(answer.metadata.model_dump_json())
+        assert metadata == answer.metadata
+        for field in type(metadata).model_fields:
+            rated = getattr(metadata, field)
+            for entry in rated if isinstance(rated, tuple) else (rated,):
+                if entry.value is None:
+                    assert entry.confidence is None
+                elif entry.basis is Basis.UNCALIBRATED:
+                    assert entry.confidence is None
+                    assert entry.score is not None
+                    assert field in answer.uncalibrated
+                else:
+                    assert entry.confidence is not None
+        assert answer.covered_s > 0
+
+
+@pytest.mark.slow
+def test_content_type_and_words_are_right(model: Model, clips: list[Clip]) -> None:
+    """The examples are what their page says they are."""
+    piano, prompts, waterfall, narration = heard(model, clips)
+    assert piano is not None
+    assert piano.content_type.value is ContentType.MUSIC
+    assert piano.key.value == "G major"
+    assert piano.tempo_bpm.value == pytest.approx(108, rel=0.04)
+    assert prompts is not None
+    assert prompts.content_type.value is ContentType.SPEECH
+    assert "echo test" in (prompts.transcript.value or "").lower()
+    assert prompts.language.value == "en"
+    assert waterfall is not None
+    assert waterfall.content_type.value is ContentType.SOUND
+    assert narration is not None
+    assert narration.content_type.value is ContentType.MIXED
+    assert "dashwood" in (narration.transcript.value or "").lower()
+
+
+@pytest.mark.slow
+def test_odd_clips_have_answers_too(model: Model, tmp_path: Path) -> None:
+    """One sample, DC, full-scale noise, a click, and silence, which is measured."""
+    noise = np.random.default_rng(1).uniform(-1, 1, 16000).astype(np.float32)
+    click = np.zeros(8000, np.float32)
+    click[4000] = 1
+    odd = [made(tmp_path, samples) for samples in (noise[:1], np.full(5000, 0.5, np.float32), noise, click)]
+    silence = made(tmp_path, np.zeros(16001, np.float32), silent=True)
+    *answers, last = heard(model, [*odd, silence])
+    assert all(answer is not None and answer.content_type.value is not None for answer in answers)
+    assert last is not None
+    assert last.content_type.value is ContentType.SILENCE
+    assert last.content_type.confidence == 1.0

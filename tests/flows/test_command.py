@@ -1,0 +1,127 @@
+"""The command line, as a person or a script uses it, with the real model on real audio."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.flows.command import Command, lines
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
+SILENCE = next(EXAMPLES.glob("silence*"))
+SPEECH = next(EXAMPLES.glob("speech-english*"))
+
+
+@pytest.fixture
+def earmark(tmp_path: Path) -> Command:
+    """The command on an empty data folder."""
+    return Command(tmp_path / "data")
+
+
+@pytest.mark.slow
+def test_analyze_gives_one_record_per_input_in_order(earmark: Command, tmp_path: Path) -> None:
+    """Good, bad, doubled and missing inputs each have one line, in input order; stdout carries nothing else."""
+    (tmp_path / "b.txt").write_text("no audio at all")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd \n\xe9.wav"))
+    odd.write_bytes(SILENCE.read_bytes())
+    inputs = [SILENCE, tmp_path / "b.txt", SPEECH, tmp_path / "gone.mp3", odd]
+    ended = earmark.run("analyze", *inputs, "--format", "jsonl")
+    assert ended.returncode == 3
+    found = lines(ended.stdout)
+    assert [line["status"] for line in found] == ["done", "rejected", "done", "rejected", "done"]
+    assert found[0]["analysis"]["metadata"]["content_type"]["value"] == "silence"
+    assert found[1]["error"]["kind"] == "not_audio"
+    assert "b.txt" in found[1]["error"]["message"]
+    assert found[2]["analysis"]["metadata"]["content_type"]["value"] == "speech"
+    assert found[2]["analysis"]["metadata"]["transcript"]["value"]
+    assert found[3]["error"]["kind"] == "not_found"
+    assert found[4]["analysis"]["job_id"] == found[0]["analysis"]["job_id"], "the same bytes are one analysis"
+    again = earmark.run("analyze", SILENCE, SPEECH)
+    assert again.returncode == 0
+    assert "2 already known, 0 analysed" in again.stderr
+    assert "Traceback" not in ended.stderr + again.stderr
+    report = earmark.run("report", "analyses_by_content_type", "--json")
+    assert {row["content_type"]: row["analyses"] for row in json.loads(report.stdout)} == {"silence": 1, "speech": 1}
+    status = {row["queue"]: row for row in json.loads(earmark.run("status", "--json").stdout)}
+    assert status["dead"]["waiting"] == 1
+    assert status["low"] == {"queue": "low", "waiting": 0, "delayed": 0, "leased": 0, "oldest_s": 0.0}
+
+
+@pytest.mark.slow
+def test_formats_and_out(earmark: Command, tmp_path: Path) -> None:
+    """Each format is what it says, and --out appears complete or not at all."""
+    out = tmp_path / "out.json"
+    assert earmark.run("analyze", SILENCE, "--format", "json", "--out", out).returncode == 0
+    assert json.loads(out.read_text())[0]["status"] == "done"
+    assert "silence" in earmark.run("analyze", SILENCE).stdout
+    assert earmark.run("analyze", SILENCE, "--format", "csv").stdout.splitlines()[1].startswith(str(SILENCE))
+    refused = earmark.run("analyze", SILENCE, "--out", tmp_path / "no" / "such" / "out")
+    assert refused.returncode == 2
+    assert "--out" in refused.stderr
+
+
+def test_usage_and_settings_errors_are_one_line_and_2(tmp_path: Path) -> None:
+    """Wrong flags, values, names and files end with status 2 and no traceback."""
+    earmark = Command(tmp_path / "data")
+    wrong = [
+        earmark.run("analyze"),
+        earmark.run("analyze", SILENCE, "--format", "yaml"),
+        earmark.run("analyze", SILENCE, "--tenant", "Not A Tenant"),
+        earmark.run("report", "no_such_report"),
+        Command(tmp_path / "data", batch_jobs="none").run("config"),
+        Command(tmp_path / "data", model="oracle").run("analyze", SILENCE),
+        Command(tmp_path / "data", tenants="/nowhere.toml").run("analyze", SILENCE),
+    ]
+    for ended in wrong:
+        assert ended.returncode == 2, ended
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.strip()
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ended = Command(blocked).run("analyze", SILENCE)
+    assert ended.returncode in {2, 4}
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_config_and_reports(earmark: Command) -> None:
+    """Every command explains itself; config says where each value came from."""
+    for command in ("analyze", "route", "work", "report", "status", "config", "doctor"):
+        ended = earmark.run(command, "--help")
+        assert ended.returncode == 0
+        assert ended.stdout.strip()
+    rows = json.loads(earmark.run("config", "--json").stdout)
+    assert rows["data"]["source"] == "environment EARMARK_DATA"
+    assert "failures_by_kind" in earmark.run("report").stdout
+
+
+@pytest.mark.slow
+def test_doctor_finds_this_installation_sound(earmark: Command) -> None:
+    """Everything needed works here; what is optional and missing says what it is for."""
+    ended = earmark.run("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(ended.stdout)}
+    assert ended.returncode == 0, ended.stdout
+    assert findings["model listener"]["works"]
+    assert all(finding["remedy"] for finding in findings.values() if not finding["works"])
+
+
+@pytest.mark.slow
+def test_route_then_work_until_empty(earmark: Command) -> None:
+    """Queued by one command, done by another, then known."""
+    routed = lines(earmark.run("route", SILENCE).stdout)
+    assert routed[0]["status"] == "queued"
+    assert earmark.run("work", "--until-empty").returncode == 0
+    assert lines(earmark.run("route", SILENCE).stdout)[0]["status"] == "known"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_told_to_stop_ends_cleanly(earmark: Command, number: int) -> None:
+    """SIGTERM and Ctrl-C end an idle worker at once, with status 0."""
+    with earmark.started("work") as worker:
+        earmark.run("analyze", SILENCE)
+        worker.send_signal(number)
+        _, errors = worker.communicate(timeout=60)
+    assert worker.returncode == 0
+    assert "Traceback" not in errors

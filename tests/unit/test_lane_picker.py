@@ -1,0 +1,81 @@
+"""Two lanes: high first, low its share, the aged upwards."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from earmark.domain import Lease
+from earmark.vocabulary import Lane
+from tests.clock import ManualClock
+from tests.making import EPOCH, make_lease
+from workers.lane_picker import LanePicker
+
+
+class Line:
+    """A queue that never ends, or is empty."""
+
+    def __init__(self, lane: Lane, waiting: int = 10**9) -> None:
+        """Hold so many jobs."""
+        self.lane = lane
+        self.waiting = waiting
+        self.given = 0
+
+    def lease(self, limit: int, lease_s: float) -> list[Lease]:
+        """Give what there is."""
+        count = min(limit, self.waiting)
+        self.waiting -= count
+        self.given += count
+        return [make_lease(f"{self.lane}-{self.given}-{index}", self.lane) for index in range(count)]
+
+
+def picker(high: Line, low: Line, share: float = 0.2) -> LanePicker:
+    """A picker over two lines."""
+    return LanePicker({Lane.HIGH: high, Lane.LOW: low}, low_share=share, low_max_wait_s=600)  # type: ignore[dict-item]
+
+
+@given(st.floats(0, 1), st.lists(st.integers(1, 8), min_size=50, max_size=80))
+def test_low_gets_its_share_while_high_never_stops(share: float, slots: list[int]) -> None:
+    """Over any run of requests low has its share of the starts, to within one, and never more."""
+    high, low = Line(Lane.HIGH), Line(Lane.LOW)
+    lanes = picker(high, low, share)
+    for count in slots:
+        assert len(lanes.lease(count, 60, EPOCH)) == count
+    assert abs(low.given - share * sum(slots)) <= 1.0 + 1e-6
+
+
+def test_high_goes_first() -> None:
+    """A few high jobs all start before low fills up, and come first in the list."""
+    high, low = Line(Lane.HIGH, 3), Line(Lane.LOW)
+    leases = picker(high, low).lease(8, 60, EPOCH)
+    assert [lease.job.lane for lease in leases] == [Lane.HIGH] * 3 + [Lane.LOW] * 5
+
+
+def test_what_low_gets_for_nothing_costs_it_nothing() -> None:
+    """A long time alone neither earns low a debt nor builds up a claim on high's first burst."""
+    high, low = Line(Lane.HIGH, 0), Line(Lane.LOW)
+    lanes = picker(high, low)
+    for _ in range(100):
+        lanes.lease(4, 60, EPOCH)
+    high.waiting, before = 10**9, low.given
+    for _ in range(10):
+        lanes.lease(10, 60, EPOCH)
+    assert 18 <= low.given - before <= 21
+
+
+def test_an_old_low_job_raises_the_share() -> None:
+    """Once low jobs waited too long, every second start is theirs, until they are young again."""
+    high, low, clock = Line(Lane.HIGH), Line(Lane.LOW), ManualClock()
+    lanes = picker(high, low, 0.1)
+    clock.move(601)
+    for _ in range(10):
+        lanes.lease(10, 60, clock())
+    assert low.given >= 40
+
+
+def test_one_lane_alone(tmp_path: Path) -> None:
+    """A worker reserved for high takes nothing else."""
+    high = Line(Lane.HIGH, 2)
+    alone = LanePicker({Lane.HIGH: high}, low_share=0.2, low_max_wait_s=600)  # type: ignore[dict-item]
+    assert len(alone.lease(8, 60, EPOCH)) == 2
+    assert alone.lease(8, 60, EPOCH) == []
