@@ -71,7 +71,7 @@ class AudioMetadata(Frozen):
 
 
 REQUIRED: dict[ContentType, tuple[str, ...]] = {
-    ContentType.MUSIC: ("content_type", "instruments", "vocals", "tempo_bpm", "key"),
+    ContentType.MUSIC: ("content_type", "vocals", "tempo_bpm", "key"),
     ContentType.SPEECH: ("content_type", "language", "transcript"),
     ContentType.MIXED: ("content_type", "transcript"),
     ContentType.SOUND: ("content_type",),

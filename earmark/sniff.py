@@ -163,9 +163,11 @@ def _bitstream(head: bytes) -> str | None:
 
 
 def _sync_positions(head: bytes) -> Iterator[int]:
+    """Where the two first bytes could be a frame's: MPEG layer II or III (bits 10 or 01), or ADTS (bits 00)."""
     position = head.find(b"\xff")
     while 0 <= position < len(head) - 1:
-        if head[position + 1] & 0xE0 == 0xE0:  # the rest of the 11 sync bits
+        second = head[position + 1]
+        if second & 0xE0 == 0xE0 and (second & 0x06 in {0x02, 0x04} or second & 0xF6 == 0xF0):
             yield position
         position = head.find(b"\xff", position + 1)
 
@@ -175,10 +177,10 @@ def _is_chain(
 ) -> bool:
     """Whether frames follow each other from here, alike in the bits ``kept`` masks; a short file may end early."""
     first = int.from_bytes(head[position : position + 4], "big") & kept
-    for _ in range(wanted):
+    for found in range(wanted):
         header = head[position : position + 7]
         if len(header) < 7:  # the longer of the two headers
-            return may_end and len(head) < SNIFF_BYTES
+            return found > 0 and may_end and len(head) < SNIFF_BYTES
         size = frame_bytes(header)
         if not size or int.from_bytes(header[:4], "big") & kept != first:
             return False

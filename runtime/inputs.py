@@ -80,10 +80,9 @@ def _sounds(path: Path) -> bool:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return False
-        try:
-            return sniff(file.read(SNIFF_BYTES)) is not None
-        except OSError:
-            return False
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and sniff(os.read(descriptor, SNIFF_BYTES)) is not None
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import textwrap
 from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -156,6 +157,10 @@ def _inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
 
 
+HEARD_CHARS = 62
+"""Longest text in the last column of the table."""
+
+
 class TableWriter(_Open):
     """A table for a person, printed when all is known."""
 
@@ -165,13 +170,13 @@ class TableWriter(_Open):
         width = None if stream.isatty() else 160
         self._console = Console(file=stream, width=width)
         self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        self._table.add_column("file", overflow="fold", max_width=34)
+        self._table.add_column("file", overflow="fold", max_width=48)
         self._table.add_column("what it is", no_wrap=True)
         self._table.add_column("sure", justify="right", no_wrap=True)
         self._table.add_column("length", justify="right", no_wrap=True)
         self._table.add_column("tempo", justify="right", no_wrap=True)
         self._table.add_column("key", no_wrap=True)
-        self._table.add_column("heard", overflow="ellipsis", ratio=1)
+        self._table.add_column("heard", overflow="fold")
 
     def write(self, result: Result) -> None:
         """Keep one row."""
@@ -190,7 +195,7 @@ class TableWriter(_Open):
             _length(technical.duration_s),
             "" if metadata.tempo_bpm.value is None else f"{metadata.tempo_bpm.value:.0f}",
             metadata.key.value or "",
-            Text(_heard(result)),
+            Text(textwrap.shorten(_heard(result), HEARD_CHARS, placeholder=" …")),
         )
 
     def __exit__(

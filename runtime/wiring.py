@@ -30,8 +30,9 @@ from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.models.catalogue import ModelSpec, find_model
+from workers.parts import WorkerLimits, WorkerParts
 from workers.settle import Settler, read_record
-from workers.worker import Worker, WorkerLimits, WorkerParts
+from workers.worker import Worker
 
 PIPELINE = "1"
 """Version of everything outside the model that can change an answer: decoding, windows, composition."""
@@ -156,9 +157,7 @@ def open_worker(
             longest_s = tenants.find(upload.tenant).max_duration_s
             if longest_s is not None and clip.duration_s > longest_s:
                 pool.discard(clip)
-                message = (
-                    f"{display(path.name)}: {clip.duration_s:.0f} s; this tenant may send {longest_s:.0f} s"
-                )
+                message = f"{display(path.name)}: {clip.duration_s:.0f} s; this tenant may send {longest_s:.0f} s"
                 raise InputRejected(InputFault.TOO_LONG, message, "Split it, or raise the tenant's max_duration_s.")
             return clip
 

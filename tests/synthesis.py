@@ -5,6 +5,8 @@ Times are in beats here: `song` turns them into seconds.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 MIDDLE_C = 60
 
 
+@cache
 def note(pitch: float, length_s: float, a4_hz: float = 440.0) -> Samples:
     """A plucked note: six harmonics that die away.
 
@@ -30,6 +33,7 @@ def note(pitch: float, length_s: float, a4_hz: float = 440.0) -> Samples:
     return np.asarray(harmonics * np.exp(-2.5 * time_s) * fade, np.float32)
 
 
+@cache
 def drum(kind: str, seed: int = 0) -> Samples:
     """A "kick", a "snare" or a "hat"."""
     time_s = np.arange(int(0.15 * RATE_HZ)) / RATE_HZ

@@ -121,12 +121,12 @@ def instruments(answers: Judged) -> list[str]:
     first = [answer for answer in answers if answer["place"] == 0]
     alone = [answer for answer in first if "+" not in answer["wanted"]]
     together = [answer for answer in first if "+" in answer["wanted"]]
-    lines = [
-        f"The likeliest instrument is right in {np.mean([each['right'] for each in alone]):.1%} of {len(alone)} solos "
-        f"and {np.mean([each['right'] for each in together]):.1%} of {len(together)} ensembles.",
-        "",
-    ]
-    return lines + groups(alone, "wanted")
+    solo, ensemble = (np.mean([answer["right"] for answer in part]) for part in (alone, together))
+    summary = (
+        f"The likeliest instrument is right in {solo:.1%} of {len(alone)} solos and {ensemble:.1%} of "
+        f"{len(together)} ensembles."
+    )
+    return [summary, "", *groups(alone, "wanted")]
 
 
 def whole_report(corpus: Path) -> str:
@@ -136,7 +136,7 @@ def whole_report(corpus: Path) -> str:
     lines = [
         BEGIN,
         "",
-        f"Written by `python -m training.report`; clips: {made['clips']}, sha256 of their list: `{made['corpus_sha256'][:16]}…`.",
+        f"By `python -m training.report`; {made['clips']} clips, list `{made['corpus_sha256'][:16]}…` (sha256).",
         "",
         "## What was said, held out",
         "",

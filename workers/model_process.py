@@ -18,6 +18,9 @@ from earmark.ports import Model
 _log = logging.getLogger(__name__)
 _SPAWN = multiprocessing.get_context("spawn")
 
+LEAVE_S = 2.0
+"""Seconds a child may take to end by itself."""
+
 Answer = list[Prediction | None]
 
 
@@ -100,10 +103,12 @@ class ModelProcess:
             self._child.join()
 
     def close(self) -> None:
-        """End the child and forget it."""
-        self.kill()
+        """Hang up, give the child a moment to leave by itself, and forget it."""
         if self._connection is not None:
             self._connection.close()
+        if self._child is not None:
+            self._child.join(LEAVE_S)
+        self.kill()
         self._child = self._connection = None
 
 

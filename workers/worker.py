@@ -15,14 +15,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from earmark.domain import Clip, Done, Failure, Lease, Outcome, Prediction, Record, Reject, Retry, Settlement, Upload
+from earmark.domain import Done, Failure, Lease, Outcome, Prediction, Reject, Retry, Settlement
 from earmark.errors import (
     EarmarkError,
     ModelCrashed,
@@ -34,16 +30,11 @@ from earmark.errors import (
     WorkerLost,
 )
 from earmark.log import event
-from earmark.ports import Clock, Queue
-from earmark.vocabulary import Lane
 from workers.compose import compose_analysis
 from workers.failures import Stage, failure_of
 from workers.flight import Flight, next_batch
 from workers.isolation import predict_isolated
-from workers.keeper import Keeper
-from workers.lane_picker import LanePicker
-from workers.model_process import ModelProcess
-from workers.settle import Settler
+from workers.parts import WorkerLimits, WorkerParts
 
 _log = logging.getLogger(__name__)
 
@@ -51,44 +42,6 @@ MODEL_STARTS_MAX = 3
 """Starts of the model that may fail in a row before the worker gives up."""
 
 Answers = list[Prediction | TransientError | None]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """What a worker may take on; ``Settings`` describes each field."""
-
-    lease_s: float
-    max_tries: int
-    retry_delay_s: float
-    poll_s: float
-    drain_s: float
-    batch_jobs: int
-    batch_audio_s: float
-    predict_timeout_s: float
-    confidence_threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerParts:
-    """What a worker works with; ``runtime/wiring.py`` puts it together."""
-
-    name: str
-    lanes: Mapping[Lane, Queue]
-    picker: LanePicker
-    keeper: Keeper
-    fetch: Callable[[Upload], AbstractContextManager[Path]]
-    """Gives the uploaded bytes as a local file for as long as the context lasts."""
-    decode: Callable[[Lease, Path], Clip]
-    """Blocks until a decoder process is done; called from ``decoders`` threads at once."""
-    discard: Callable[[Clip], None]
-    decoders: int
-    find_record: Callable[[str, str], Record | None]
-    """The record of a tenant's job, if it has one."""
-    model: ModelProcess
-    model_name: str
-    model_version: str
-    settler: Settler
-    clock: Clock
 
 
 class Worker:

@@ -45,7 +45,7 @@ VENDOR_ERRORS: Final[dict[type[Exception], type[EarmarkError]]] = {
 }
 """What each exception class of ``sqlite3`` becomes."""
 
-_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _WRONG_SQL: Final = sqlite3.SQLITE_ERROR
 _inherited: list[sqlite3.Connection] = []
 """Connections of a parent process, kept from the garbage collector: closing them here could harm its files."""
@@ -119,6 +119,11 @@ class Database:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def __del__(self) -> None:
+        """Close what the garbage collector would, but never a parent's connections in a child."""
+        if getattr(self, "_owner", None) == os.getpid():
+            self.close()
 
     def _run(self, begin: str, work: Callable[[sqlite3.Connection], Result]) -> Result:
         deadline, pause_s = time.monotonic() + self._wait_s, _FIRST_PAUSE_S

@@ -1,5 +1,6 @@
 """What ``LocalObjectStore`` adds to the contract: files for people, and nothing left behind."""
 
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -97,6 +98,33 @@ def test_a_file_a_person_edits_is_another_generation(store: LocalObjectStore, tm
     assert changed is not None
     assert changed.generation != info.generation
     assert store.write("a.json", b"{}", content_type=TYPE).generation > changed.generation
+
+
+def test_a_generation_set_by_hand_never_comes_back(store: LocalObjectStore, tmp_path: Path) -> None:
+    """A file time far ahead, gone with its object, is not given again to the next one."""
+    store.write("a", b"1", content_type=TYPE)
+    ahead_ns = 4_000_000_000_000_000_000
+    os.utime(tmp_path / "results" / "a", ns=(ahead_ns, ahead_ns))
+    assert store.delete("a", if_generation=ahead_ns)
+    assert store.write("a", b"1", content_type=TYPE).generation > ahead_ns
+
+
+def test_a_sweeper_that_comes_too_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file that somebody sweeps away before it is locked is made again."""
+    store = LocalObjectStore(tmp_path, "results")
+    flock = fcntl.flock
+    swept: list[Path] = []
+
+    def late(descriptor: int, operation: int) -> None:
+        if not swept:
+            swept.extend((tmp_path / ".earmark" / "results" / "new").iterdir())
+            swept[0].unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    info = store.write("a", b"1", content_type=TYPE)
+    assert len(swept) == 1
+    assert store.stat("a") == info
 
 
 @pytest.mark.parametrize("step_ns", [100, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000])

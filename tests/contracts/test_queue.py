@@ -77,7 +77,7 @@ def test_unreachable_queue(queues: QueueCase, call: Callable[[Queue, list[Lease]
 
 
 def test_threads_share_a_queue(queues: QueueCase) -> None:
-    """Held: "and are safe to call from several threads and processes": every job goes to exactly one of four threads."""
+    """Held: "and are safe to call from several threads and processes": each job goes to exactly one of four threads."""
     queue = queues.open("low")
     jobs = [make_job(f"thread {number}") for number in range(60)]
     taken: list[str] = []
@@ -184,8 +184,17 @@ def test_each_lease_counts_one_try(queues: QueueCase) -> None:
     assert len({lease.token for lease in (first, second, third)}) == 3
 
 
+def test_an_expired_lease_costs_a_try(queues: QueueCase) -> None:
+    """Held: "A job whose lease expired comes back with the next try number": whoever takes it."""
+    queues.open("low", "first").put([JOB])
+    for number in range(1, 5):
+        (lease,) = queues.open("low", f"worker {number}").lease(1, LEASE_S)
+        assert (lease.job, lease.try_number) == (JOB, number)
+        queues.clock.move(LEASE_S)
+
+
 def test_an_expired_lease_leaves_a_failure(queues: QueueCase) -> None:
-    """Held: "A job whose lease expired comes back with the next try number and a ``worker_lost`` failure in its history"."""
+    """Held: "and a ``worker_lost`` failure in its history": one for each worker that was lost, oldest first."""
     queues.open("low", "first").put([JOB])
     queues.open("low", "first").lease(1, LEASE_S)
     queues.clock.move(LEASE_S)

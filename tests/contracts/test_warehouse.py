@@ -104,7 +104,7 @@ def test_rows_stay(warehouses: WarehouseCase) -> None:
 
 
 def test_a_row_counts_once(warehouses: WarehouseCase) -> None:
-    """Held: "a row appended again counts once for every reader, the latest version winning": in any order of arrival."""
+    """Held: "a row appended again counts once for every reader, the latest version winning": in any order."""
     warehouse = warehouses.open()
     for minutes, cost in ((1, 1.0), (3, 3.0), (2, 2.0), (3, 4.0)):
         warehouse.append([job_row(1, AT + timedelta(minutes=minutes), cost_usd=cost)] * 2)
@@ -129,7 +129,7 @@ def test_the_latest_version_wins(warehouses: WarehouseCase, versions: list[tuple
 
 
 def test_query_gives_rows(warehouses: WarehouseCase) -> None:
-    """Held: "Run one of the named queries in ``earmark/queries`` and return its rows": each with its columns by name."""
+    """Held: "Run one of the named queries in ``earmark/queries`` and return its rows": columns by name."""
     warehouse = warehouses.open()
     assert all(warehouse.query(name) == [] for name in QUERIES)
     warehouse.append(

@@ -7,7 +7,7 @@ import pytest
 
 from earmark.vocabulary import Lane
 from tests.flows.world import LIMITS, World
-from workers.worker import WorkerLimits
+from workers.parts import WorkerLimits
 
 
 def run_out(world: World, *, turns: int = 8) -> None:

@@ -18,8 +18,9 @@ from tests.making import make_job
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
+from workers.parts import WorkerLimits, WorkerParts
 from workers.settle import Settler, read_record
-from workers.worker import Worker, WorkerLimits, WorkerParts
+from workers.worker import Worker
 
 LIMITS = WorkerLimits(
     lease_s=60,

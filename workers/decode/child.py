@@ -135,27 +135,32 @@ class Child:
                 raise self._slow(wall_s) from None
             except OSError:
                 chunk = b""
-            content += chunk
-            if not chunk or len(content) > REPLY_BYTES_MAX:
+            if not chunk:
                 raise self._died()
+            content += chunk
+            if len(content) > REPLY_BYTES_MAX:
+                raise self._nonsense()
         try:
             reply = json.loads(content)
         except ValueError:
             reply = None
         if not isinstance(reply, dict):
-            raise self._died()
+            raise self._nonsense()
         return reply
 
     def _slow(self, wall_s: float) -> ChildSlow:
         self._process.kill()
         return ChildSlow(f"no answer in {wall_s:g} s")
 
+    def _nonsense(self) -> ChildDied:
+        self._process.kill()
+        return ChildDied(0)
+
     def _died(self) -> ChildDied:
         try:
             return ChildDied(self._process.wait(DEATH_S))
-        except subprocess.TimeoutExpired:  # it hung up, or spoke nonsense, and lives
-            self._process.kill()
-            return ChildDied(0)
+        except subprocess.TimeoutExpired:  # it hung up and lives
+            return self._nonsense()
 
 
 def _environment() -> dict[str, str]:

@@ -111,7 +111,7 @@ def _measure(track: Track, order: Order, limits: DecodeLimits) -> dict[str, Any]
     duration_s = track.samples / rate_hz
     odd = {
         "truncated": track.truncated,
-        "damaged": track.damaged,
+        "damaged": track.damaged or track.gaps,
         "clipped": levels.clipped,
         "dc_offset": levels.dc_offset(rate_hz),
         "not_finite": levels.not_finite,

@@ -85,6 +85,8 @@ class DecoderPool:
             TimedOut: it took more than ``limits.wall_s`` seconds.
             Unavailable: the machine is at fault: no process, no disk space; or the pool was closed.
         """
+        if self._closed:
+            raise _closed()
         source = _open(path, display_name)
         try:
             self._check_size(source, display_name)
@@ -113,9 +115,10 @@ class DecoderPool:
             if self._closed:
                 return
             self._closed = True
-            for child in self._children:
-                child.kill()
-        for child in [self._slots.get() for _ in range(self._size)]:
+            for busy in self._children:
+                busy.kill()
+        idle = [self._slots.get() for _ in range(self._size)]  # waits for those that see their child dead
+        for child in idle:
             self._retire(child)
             self._slots.put(None)
         self._scratch.close()
@@ -166,8 +169,7 @@ class DecoderPool:
     def _blame(self, error: ChildDied | ChildSlow, crashes: int, name: str) -> None:
         """Raise what the loss of a child means, or return if the file deserves another."""
         if self._closed:
-            message = "The decoders were closed"
-            raise Unavailable(message)
+            raise _closed()
         event(_log, "decoder.lost", level=logging.WARNING, error=str(error), input=name)
         if isinstance(error, ChildSlow):
             message = f"{name}: not decoded within {self._limits.wall_s:g} s"
@@ -190,8 +192,7 @@ class DecoderPool:
                 event(_log, "decoder.started", level=logging.DEBUG, pid=child.pid, confined=", ".join(child.confined))
                 return child
         child.end()
-        message = "The decoders were closed"
-        raise Unavailable(message)
+        raise _closed()
 
     def _retire(self, child: Child | None) -> None:
         if child is not None:
@@ -262,6 +263,10 @@ def _clip(job_id: str, path: Path, facts: dict[str, Any], name: str) -> Clip:
 def _nonsense(name: str) -> InputRejected:
     """A decoder that does not keep to the rules has been taken over by what it decoded."""
     return InputRejected(InputFault.DAMAGED, f"{name}: it makes the decoder talk nonsense")
+
+
+def _closed() -> Unavailable:
+    return Unavailable("The decoders were closed")
 
 
 def _unavailable(number: int | None) -> Unavailable:

@@ -141,6 +141,13 @@ class Track:
         return self.stated_s * least <= self._size_bytes
 
     @property
+    def gaps(self) -> bool:
+        """Whether less sound was read, all of it, than there is between its start and its end."""
+        missing_s = (self.stated_s or 0.0) - self.samples / self.rate_hz
+        # FLAC's header counts samples; others are less exact.
+        return not self.truncated and missing_s > (0.5 / self.rate_hz if self._container == "flac" else SHORT_S)
+
+    @property
     def truncated(self) -> bool:
         """Whether the sound, all of it read, ends before the header says or in the middle of a packet."""
         end_s = max(

@@ -123,7 +123,7 @@ def choose_key(evidence: tuple[KeyEvidence, ...], weights: Array) -> Key:
     rest = np.delete(scores, best)
     others = float(np.log(np.exp(rest - scores[best]).sum() + 1e-9))
     same = [int(np.argmax(half.features @ weights)) == best for half in halves]
-    features = (-others, float(scores[best] - rest.max()), float(whole.fit[best]), sum(same) / len(same))
+    features = (-others, float(scores[best] - rest.max()), float(whole.fit[best]), float(np.mean(same)))
     tonic, mode = (MINOR_TONICS[best - 12], "minor") if best >= 12 else (MAJOR_TONICS[best], "major")  # noqa: PLR2004
     return Key(tonic, mode, -others, features)
 

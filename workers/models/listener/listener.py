@@ -11,7 +11,7 @@ Music fields are heard over the whole of a clip up to ten minutes long and over 
 a longer one, and averaged; voice is looked for, and speech transcribed, over every second.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -32,7 +32,7 @@ from workers.models.listener.description import describe
 from workers.models.listener.events import EventDetector
 from workers.models.listener.excerpt import excerpt
 from workers.models.listener.labels import Labeller, Labels
-from workers.models.listener.speech import Speech, Transcriber, Voice
+from workers.models.listener.speech import Speech, Transcriber, Voice, rated_words
 from workers.models.listener.tags import TagFrames, Tagger
 
 Samples = NDArray[np.float32]
@@ -40,8 +40,6 @@ Value = TypeVar("Value")
 
 MUSICAL = frozenset({ContentType.MUSIC, ContentType.MIXED})
 SPOKEN = frozenset({ContentType.SPEECH, ContentType.MIXED})
-LIKELY = 0.5
-"""Speech that is less likely English than this is written down as an unknown language, without a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class Listener:
             if more.key is not None:
                 fields["key"] = self._key(more.key)
             if more.speech is not None:
-                fields |= self._speech(more.speech)
+                fields["language"], fields["transcript"] = rated_words(more.speech, self._calibration)
         metadata = AudioMetadata.model_validate(fields)
         return metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
 
@@ -156,19 +154,6 @@ class Listener:
     def _key(self, key: keys.Key) -> Rated[str]:
         features = dict(zip(keys.FEATURES, key.features, strict=True))
         return _rated(RatedText, key.name, self._calibration.calibrated("key", features), key.score)
-
-    def _speech(self, speech: Speech) -> Mapping[str, object]:
-        if not speech.text:
-            return {}
-        english = self._calibration.calibrated("language", speech.features)
-        if english is not None and english < LIKELY:
-            return {}
-        right = self._calibration.calibrated("transcript", speech.features)
-        logprob = speech.features["mean_logprob"]
-        return {
-            "language": _rated(RatedText, "en", english, logprob),
-            "transcript": _rated(RatedText, speech.text, right, logprob),
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Both models run over pieces of bounded length, so memory does not grow with the 
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import mul
@@ -16,6 +17,7 @@ import onnxruntime
 from faster_whisper import WhisperModel
 from faster_whisper.utils import get_assets_path
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from earmark.domain import CLIP_RATE_HZ
 from earmark.metadata import Rated
@@ -24,6 +26,10 @@ from workers.models.listener.calibration import Calibration
 from workers.models.listener.events import level_gain
 
 Samples = NDArray[np.float32]
+
+# faster-whisper makes progress bars, shown or not; their lock is by default one between processes, which a killed
+# process would leave behind.
+tqdm.set_lock(threading.RLock())
 
 FRAME = 512
 """Samples per voice activity decision (32 ms), fixed by Silero."""

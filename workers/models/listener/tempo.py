@@ -32,10 +32,10 @@ SHORTEST_S = 4.0
 LONGEST_S = 600.0
 """Of a longer sound only the middle ten minutes are listened to."""
 SLOWEST_BPM, FASTEST_BPM = 40.0, 250.0
-FAINTEST_PULSE = 0.02
-"""The least autocorrelation at the beat's period that is a beat and not chance."""
-FAINTEST_ONSET = 1.5
-"""The least 98th percentile of onset strength that music has; steady tones and noise stay below."""
+FAINTEST_ONSET = 0.5
+"""The least 98th percentile of onset strength that music has; steady tones stay below."""
+NOISE_ONSET, NOISE_CONTRAST = 1.5, 6.0
+"""Onsets up to this strength that rise less than this far above the median are the flutter of noise: 1.3 and 5."""
 QUIETEST = 1e-4
 """A peak below -80 dB of full scale is silence."""
 
@@ -49,7 +49,7 @@ _LAGS = 650
 _GRID_STEP = 0.01
 _GRID_BPM = np.exp(np.arange(np.log(SLOWEST_BPM), np.log(FASTEST_BPM), _GRID_STEP))
 _RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
-_RELATIVES = (1 / 2, 2, 1 / 3, 3, 2 / 3, 3 / 2)
+_RELATIVES = (1 / 2, 2, 1 / 3, 3, 2 / 3, 3 / 2, 3 / 4, 4 / 3)
 _USUAL_BPM = 110.0
 
 
@@ -125,19 +125,19 @@ def choose_tempo(evidence: tuple[TempoEvidence, ...], rule: Weights) -> Tempo | 
     """Choose among the candidates of the whole and see whether its halves agree.
 
     Returns:
-        The tempo; None where the best candidate's pulse is too faint.
+        The tempo; None where nothing repeats at the best candidate's period.
     """
     whole, *halves = evidence
     scores = _scores(whole, rule)
     best = int(np.argmax(scores))
-    if whole.pulse[best] < FAINTEST_PULSE:
+    if whole.pulse[best] <= 0.0:
         return None
     bpm = float(whole.bpm[best])
     rest = np.delete(scores, best)
     others = float(np.log(np.exp(rest - scores[best]).sum() + 1e-9))
     margin = float(scores[best] - rest.max()) if len(rest) else -others
     same = [abs(half.bpm[int(np.argmax(_scores(half, rule)))] / bpm - 1.0) <= 0.04 for half in halves]  # noqa: PLR2004
-    features = (-others, margin, float(whole.pulse[best]), sum(same) / len(same))
+    features = (-others, margin, float(whole.pulse[best]), float(np.mean(same)))
     return Tempo(bpm, -others, features)
 
 
@@ -181,7 +181,10 @@ def onset_curves(samples: Samples) -> NDArray[np.float32] | None:
     for strength in sums:
         smoothed = np.convolve(strength, smooth, "same")
         curves.append(np.maximum(smoothed - np.convolve(smoothed, local, "same"), 0.0))
-    if float(np.percentile(curves[0], 98)) < FAINTEST_ONSET:
+    strongest = float(np.percentile(curves[0], 98))
+    if strongest < FAINTEST_ONSET:
+        return None
+    if strongest < NOISE_ONSET and strongest < NOISE_CONTRAST * float(np.median(curves[0][curves[0] > 0.0])):
         return None
     return np.asarray(curves, np.float32)
 

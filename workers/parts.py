@@ -1,0 +1,52 @@
+"""What a worker is made of and what it may take on."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from earmark.domain import Clip, Lease, Record, Upload
+from earmark.ports import Clock, Queue
+from earmark.vocabulary import Lane
+from workers.keeper import Keeper
+from workers.lane_picker import LanePicker
+from workers.model_process import ModelProcess
+from workers.settle import Settler
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What a worker may take on; ``Settings`` describes each field."""
+
+    lease_s: float
+    max_tries: int
+    retry_delay_s: float
+    poll_s: float
+    drain_s: float
+    batch_jobs: int
+    batch_audio_s: float
+    predict_timeout_s: float
+    confidence_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker works with; ``runtime/wiring.py`` puts it together."""
+
+    name: str
+    lanes: Mapping[Lane, Queue]
+    picker: LanePicker
+    keeper: Keeper
+    fetch: Callable[[Upload], AbstractContextManager[Path]]
+    """Gives the uploaded bytes as a local file for as long as the context lasts."""
+    decode: Callable[[Lease, Path], Clip]
+    """Blocks until a decoder process is done; called from ``decoders`` threads at once."""
+    discard: Callable[[Clip], None]
+    decoders: int
+    find_record: Callable[[str, str], Record | None]
+    """The record of a tenant's job, if it has one."""
+    model: ModelProcess
+    model_name: str
+    model_version: str
+    settler: Settler
+    clock: Clock
