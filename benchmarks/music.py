@@ -102,7 +102,7 @@ def heard(track: Track, folder: Path) -> NDArray[np.float32]:
         with part.open("wb") as file:
             np.save(file, np.rint(samples * 32767).astype(np.int16))
         part.replace(kept)
-    return np.load(kept).astype(np.float32) / 32767
+    return np.asarray(np.load(kept) / np.float32(32767), np.float32)
 
 
 def render_all(listed: list[Track], folder: Path, threads: int = 2) -> None:

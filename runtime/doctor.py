@@ -1,11 +1,13 @@
 """``earmark doctor``: what is installed, what works, and what to do about the rest."""
 
+import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
 import sys
 import tempfile
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from rich.console import Console
 from earmark.errors import EarmarkError
 from earmark.settings import Settings
 from runtime.wiring import connect
+from workers.decode.limits import DecodeLimits
+from workers.decode.sandbox import DecoderPool
 from workers.model_process import ModelProcess
 from workers.models.catalogue import find_model
 
@@ -55,7 +59,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
         ),
         _attempt("disk", lambda: _space(settings.data), "Free some space; audio is decoded there."),
         _attempt("queues and stores", lambda: _stores(settings), "See the message; the files are in the data folder."),
-        _attempt("decoder", _decoder, "Run `make setup`."),
+        _attempt("decoder", lambda: _decoder(settings), "Run `make setup`."),
         _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
         *(_package(name, use) for name, use in OPTIONAL.items()),
     ]
@@ -105,8 +109,18 @@ def _stores(settings: Settings) -> str:
     )
 
 
-def _decoder() -> str:
-    return f"PyAV {importlib.metadata.version('av')}"
+def _decoder(settings: Settings) -> str:
+    """Decode a tenth of a second of silence in the sandbox."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "silence.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(bytes(3200))
+        with DecoderPool(1, DecodeLimits(wall_s=settings.decode_timeout_s), Path(folder)) as pool:
+            pool.discard(pool.decode("doctor", path, hashlib.sha256(path.read_bytes()).hexdigest(), path.name))
+    return f"PyAV {importlib.metadata.version('av')} decodes in its sandbox"
 
 
 def _model(settings: Settings) -> str:

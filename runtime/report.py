@@ -6,15 +6,16 @@ import sys
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from earmark.queries import descriptions
+from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
 from runtime.wiring import connect
 
 
 def list_reports(*, as_json: bool) -> None:
     """Print the reports there are."""
-    found = descriptions()
+    found = {name: load_query(name).description for name in query_names()}
     if as_json:
         _print_json(found)
         return
@@ -68,7 +69,7 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     for name, value in rows[0].items():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
     for row in rows:
-        table.add_row(*("" if value is None else _text(value) for value in row.values()))
+        table.add_row(*(Text("" if value is None else _text(value)) for value in row.values()))
     Console().print(table)
 
 

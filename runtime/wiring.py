@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from earmark.clock import utc_now
 from earmark.domain import Clip, Lease, Record, Upload, job_id
-from earmark.errors import InputFault, InputRejected
+from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.ports import Clock, ObjectStore, Queue, Warehouse
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
@@ -61,7 +61,11 @@ def worker_name() -> str:
 def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
     """The adapters of the backend that is set."""
     data = settings.data
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"Cannot make the data folder {display(data)}: {error.strerror}.  Point EARMARK_DATA elsewhere."
+        raise ConfigurationError(message) from error
 
     def queue(name: str) -> LocalQueue:
         return LocalQueue(

@@ -70,10 +70,7 @@ def encoded(samples: Samples, kind: Format, rate_hz: int | None = None) -> bytes
     rate_hz = rate_hz or kind.rate_hz
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
     file = io.BytesIO()
-    pages = (
-        {"page_duration": "200000"} if kind.muxer == "ogg" else {}
-    )  # microseconds; a second is usual and all we have
-    with av.open(file, "w", format=kind.muxer, options=pages) as out:
+    with av.open(file, "w", format=kind.muxer) as out:
         stream: AudioStream = out.add_stream(kind.codec, rate=rate_hz, layout=layout, options={"strict": "-2"})  # type: ignore[assignment]
         stream.bit_rate = 128_000  # only some codecs have one
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T).reshape(1, -1), "flt", layout)

@@ -127,7 +127,7 @@ def key_rule(examples: list[Example]) -> Array:
 
 def label(kind: str, track: Track, example: Example, rule: Any) -> dict[str, Any] | None:
     """Answer with a rule and say whether that was right; None for no answer."""
-    row = {"part": track.part, "style": track.style, "name": track.name}
+    row: dict[str, Any] = {"part": track.part, "style": track.style, "name": track.name}
     if kind == "tempo":
         guess = tempo.choose_tempo(example.evidence, rule)
         if guess is None:

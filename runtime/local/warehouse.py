@@ -16,9 +16,9 @@ from typing import Final
 from pydantic import AwareDatetime
 
 from earmark.errors import ConfigurationError
+from earmark.named_query import SHIPPED, load_query
 from earmark.rows import TABLES, Row
 from runtime.local.database import WAIT_S, Database, Synchronous
-from runtime.local.named_query import SHIPPED, load_query
 
 _PURGE_ROWS: Final = 5000
 """Rows deleted in one transaction, so that a large purge lets the workers in between."""

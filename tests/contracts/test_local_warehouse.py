@@ -9,8 +9,8 @@ import pytest
 from pydantic import AwareDatetime
 
 from earmark.errors import ConfigurationError
+from earmark.named_query import SHIPPED, load_query, query_names
 from earmark.rows import TABLES, LabelRow, Row
-from runtime.local.named_query import SHIPPED, load_query, query_names
 from runtime.local.warehouse import LocalWarehouse
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

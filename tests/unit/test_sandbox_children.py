@@ -189,6 +189,7 @@ def test_what_a_decoder_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ten_hours_in_flat_memory(tmp_path: Path) -> None:
     """With the limit raised 10 hours decode, in the memory that one hour takes."""
     limits = DecodeLimits(wall_s=600.0, max_duration_s=36_010)

@@ -68,7 +68,7 @@ def test_clipping_and_noise_are_survived() -> None:
 
 def _nothing() -> dict[str, Samples]:
     time_s = np.arange(20 * RATE_HZ) / RATE_HZ
-    drone = sum(0.2 * np.sin(2 * np.pi * hz * time_s) for hz in (220.0, 277.0, 330.0))
+    drone = 0.2 * np.sin(2 * np.pi * np.array([[220.0], [277.0], [330.0]]) * time_s).sum(axis=0)
     click = np.zeros(20 * RATE_HZ)
     click[1000] = 1.0
     sounds = {

@@ -228,7 +228,7 @@ def _folded(pitches: Array, lowest: int) -> Array:
 
 
 def _normed(vector: Array) -> Array:
-    return vector / (vector.sum() + 1e-9)
+    return np.asarray(vector / (vector.sum() + 1e-9))
 
 
 def _turned(vector: Array, tonic: int) -> Array:

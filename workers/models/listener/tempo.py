@@ -201,8 +201,8 @@ def _mel_filters() -> tuple[NDArray[np.float32], Array]:
     The mel scale of O'Shaughnessy, "Speech Communication" (1987): 2595 log10(1 + f / 700).
     """
     frequencies_hz = np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE_HZ)[:, np.newaxis]
-    ends = 2595 * np.log10(1 + np.array((30.0, SAMPLE_RATE_HZ / 2)) / 700)
-    corners_hz = 700 * (10 ** (np.linspace(*ends, _BANDS + 2) / 2595) - 1)
+    lowest, highest = (float(2595 * np.log10(1 + hz / 700)) for hz in (30.0, SAMPLE_RATE_HZ / 2))
+    corners_hz = 700 * (10 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595) - 1)
     low, centre, high = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
     triangles = np.minimum((frequencies_hz - low) / (centre - low), (high - frequencies_hz) / (high - centre))
     triangles = np.maximum(triangles, 0.0)

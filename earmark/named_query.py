@@ -10,7 +10,7 @@ understand, and where they differ to these rules:
 - a table is a plain name, and means its rows with each ``row_id`` once, in the latest version;
 - names in back-quotes, for ``at`` is a keyword in BigQuery;
 - times reach the result as text, made by ``FORMAT_TIMESTAMP``; ``COUNTIF`` and ``SAFE_DIVIDE`` may be used; SQLite
-  gets these three from ``runtime/local/warehouse.py``;
+  gets these three from its adapter;
 - booleans stay inside conditions; the result holds text, numbers and NULL.
 """
 
@@ -23,7 +23,7 @@ from typing import Final
 
 from earmark.errors import ConfigurationError
 
-SHIPPED: Final = Path(__file__).parents[2] / "earmark" / "queries"
+SHIPPED: Final = Path(__file__).parent / "queries"
 
 Scalar = str | int | float | datetime
 
@@ -46,6 +46,8 @@ class NamedQuery:
     """A query and what it asks for."""
 
     name: str
+    description: str
+    """What it tells, for a person."""
     sql: str
     parameters: Mapping[str, Parameter]
 
@@ -99,7 +101,8 @@ def load_query(name: str, folder: Path = SHIPPED) -> NamedQuery:
     if set(_USED.findall(sql)) != set(parameters):
         message = f"The head of {path} must describe the parameters the query uses, each in one line."
         raise ConfigurationError(message)
-    return NamedQuery(name, sql, parameters)
+    description = " ".join(line[3:] for line in text.split("\n-- @")[0].splitlines() if line.startswith("-- "))
+    return NamedQuery(name, description, sql, parameters)
 
 
 def query_names(folder: Path = SHIPPED) -> list[str]:
