@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rendering import midi_file, render
-from benchmarks.scores import DEVELOPMENT_STYLES, HELD_OUT_STYLES, MIXED_STYLES, compose
+from benchmarks.scores import compose
+from benchmarks.styles import DEVELOPMENT_STYLES, HELD_OUT_STYLES, MIXED_STYLES
 from benchmarks.tunes import tunes
 
 LENGTHS_S = (20.0, 30.0, 45.0)
@@ -49,7 +50,9 @@ class Track(NamedTuple):
     length_s: float
 
 
-def tracks(fonts: SoundFonts, books: Path | None, *, held_out_only: bool = False) -> list[Track]:
+def tracks(  # noqa: C901 (one list, in the order of its parts)
+    fonts: SoundFonts, books: Path | None, *, held_out_only: bool = False
+) -> list[Track]:
     """List the music.
 
     Args:
@@ -71,24 +74,25 @@ def tracks(fonts: SoundFonts, books: Path | None, *, held_out_only: bool = False
     for seed in range(MIXED_SEEDS):
         for style in MIXED_STYLES:
             if seed < MIXED_SEEDS * {"mixed three": 0.75, "random three": 0.4}.get(style, 1.0):
-                add("development", style, seed, MIXED_LENGTHS_S[seed % 3], fonts.musescore if seed % 3 else fonts.fluid)
+                font = fonts.musescore if seed % 3 else fonts.fluid
+                add("development", style, seed, MIXED_LENGTHS_S[seed % 3], font)
     for seed in range(HELD_OUT_SEEDS):
         for style in HELD_OUT_STYLES:
             add("held out", style, seed, LENGTHS_S[seed % 3], fonts.timgm)
     if books is not None:
         both = (fonts.fluid, fonts.musescore)
-        chosen = (("held out", "oneills1850", 30, 77, (fonts.timgm,)), ("development", "nottingham-dataset", 30, 1, both),
-                  ("development", "oneills1850", 60, 2, both))  # fmt: skip
+        chosen = (
+            ("held out", "oneills1850", 30, 77, (fonts.timgm,)),
+            ("development", "nottingham-dataset", 30, 1, both),
+            ("development", "oneills1850", 60, 2, both),
+        )
         for part, book, count, seed, used in chosen:
             for index, tune in enumerate(tunes(books / book, count, seed)):
                 listed.append(Track(part, *tune, used[index % len(used)], TUNE_S))
     # A tune may be drawn for both parts: the held-out part gives it up.
     fitted = {track.name for track in listed if track.part == "development"}
-    return [
-        track
-        for track in listed
-        if (track.part == "held out" and track.name not in fitted) or (track.part == "development" and not held_out_only)
-    ]
+    development = [] if held_out_only else [track for track in listed if track.part == "development"]
+    return [*development, *(track for track in listed if track.part == "held out" and track.name not in fitted)]
 
 
 def heard(track: Track, folder: Path) -> NDArray[np.float32]:

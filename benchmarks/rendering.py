@@ -45,7 +45,8 @@ def midi_file(piece: Piece, seed: int = 0) -> bytes:
         track += _variable_length(at - now) + message
         now = at
     track += b"\x00\xff\x2f\x00"
-    return b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT) + b"MTrk" + struct.pack(">I", len(track)) + bytes(track)
+    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT)
+    return header + b"MTrk" + struct.pack(">I", len(track)) + bytes(track)
 
 
 def _variable_length(ticks: int) -> bytes:

@@ -81,19 +81,21 @@ def _played(block: str, rng: np.random.Generator, book: str) -> Tune | None:
     beat = "3/8" if metre == "6/8" else "1/4"
     program = int(rng.choice((0, 21, 22, 24, 25, 40, 46, 72, 73, 105, 109)))
     lines = [line for line in block.splitlines() if not line.startswith(("Q:", "P:", "%"))]
-    directives = [f"%%MIDI program {program}", f"%%MIDI transpose {shift}", f"%%MIDI chordprog {int(rng.choice((0, 24, 48)))}"]
-    if metre in _DRUM_STEPS and rng.random() < 0.4:  # noqa: PLR2004 (the share with drums)
+    chord_program = int(rng.choice((0, 24, 48)))
+    directives = [f"%%MIDI program {program}", f"%%MIDI transpose {shift}", f"%%MIDI chordprog {chord_program}"]
+    if metre in _DRUM_STEPS and rng.random() < 0.4:
         directives.append(_drum_line(metre))
     place = next(index for index, line in enumerate(lines) if line.startswith("K:")) + 1
     text = "\n".join([*lines[: place - 1], f"Q:{beat}={bpm:.0f}", lines[place - 1], *directives, *lines[place:], ""])
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
         source.write_text(text, "latin-1")
-        subprocess.run(["abc2midi", str(source), "-o", str(target)], check=False, capture_output=True)
+        command = ["abc2midi", str(source), "-o", str(target)]
+        subprocess.run(command, check=False, capture_output=True)
         if not target.exists():
             return None
         name = f"{book} {_field(block, 'T')}"
-        style = f"{book} {'with drums' if len(directives) > 3 else 'no drums'}"  # noqa: PLR2004
+        style = f"{book} {'with drums' if len(directives) > 3 else 'no drums'}"
         return Tune(name, style, bpm, tonic, mode, target.read_bytes())
 
 
@@ -101,6 +103,9 @@ def _drum_line(metre: str) -> str:
     """abc2midi's directive for kick and snare on the beats and the hi-hat between them."""
     count = _DRUM_STEPS[metre]
     four = metre == "4/4"
-    drums = [36 if index == 0 or (four and index == 4) else 38 if four and index % 4 == 2 else 42 for index in range(count)]  # noqa: PLR2004
+    drums = [42] * count
+    drums[0] = 36
+    if four:
+        drums[2], drums[4], drums[6] = 38, 36, 38
     loud = [60 if index % 2 else 100 for index in range(count)]
     return f"%%MIDI drum {'d' * count} {' '.join(map(str, [*drums, *loud]))}\n%%MIDI drumon"

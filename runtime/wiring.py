@@ -4,7 +4,6 @@ Reads as a list of what the system is made of.
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from router.tenants import Tenants
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import DEAD, LocalQueue, QueueDepth
 from runtime.local.warehouse import LocalWarehouse
+from runtime.local.worker_name import is_dead, own_name
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.keeper import Keeper
@@ -53,11 +53,6 @@ class Backend:
     """Where a person finds the results."""
 
 
-def worker_name() -> str:
-    """Host and process id, which tell apart all workers alive."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
     """The adapters of the backend that is set."""
     data = settings.data
@@ -69,7 +64,12 @@ def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
 
     def queue(name: str) -> LocalQueue:
         return LocalQueue(
-            data / "queues.sqlite", name, clock=clock, worker=worker_name(), synchronous=settings.synchronous
+            data / "queues.sqlite",
+            name,
+            clock=clock,
+            worker=own_name(),
+            is_dead=is_dead,
+            synchronous=settings.synchronous,
         )
 
     lanes = {lane: queue(lane) for lane in Lane}
@@ -167,7 +167,7 @@ def open_worker(
 
         worker = Worker(
             WorkerParts(
-                name=worker_name(),
+                name=own_name(),
                 lanes=served,
                 picker=LanePicker(served, low_share=settings.low_share, low_max_wait_s=settings.low_max_wait_s),
                 keeper=keeper,

@@ -39,7 +39,8 @@ def drum(kind: str, seed: int = 0) -> Samples:
     time_s = np.arange(int(0.15 * RATE_HZ)) / RATE_HZ
     noise = np.random.default_rng(seed).standard_normal(len(time_s))
     if kind == "kick":
-        return np.asarray(1.5 * np.sin(2 * np.pi * (50 * time_s + 4 * (1 - np.exp(-40 * time_s)))) * np.exp(-20 * time_s), np.float32)
+        turns = 50 * time_s + 4 * (1 - np.exp(-40 * time_s))
+        return np.asarray(1.5 * np.sin(2 * np.pi * turns) * np.exp(-20 * time_s), np.float32)
     if kind == "snare":
         return np.asarray(0.5 * noise * np.exp(-25 * time_s), np.float32)
     return np.asarray(0.25 * np.diff(noise, prepend=0.0) * np.exp(-80 * time_s), np.float32)
@@ -85,7 +86,7 @@ def song(
 
     for bar in range(bars):
         degree = (1, 4, 5, 1)[bar % 4]
-        chord = triad(degree, mode, tonic, raised=degree == 5)  # noqa: PLR2004
+        chord = triad(degree, mode, tonic, raised=degree == 5)
         first = bar * beats
         for beat in range(beats):
             for pitch in chord:
@@ -93,7 +94,7 @@ def song(
             play(note(chord[0] - 12, beat_s * 0.9, a4_hz), first + beat, 0.25 if beat == 0 else 0.15)
             play(note(int(rng.choice(chord)) + 12, beat_s * 0.9, a4_hz), first + beat, 0.15)
             if drums:
-                strong = beat in {0, 2} if beats == 4 else beat == 0  # noqa: PLR2004
+                strong = beat in {0, 2} if beats == 4 else beat == 0
                 play(drum("kick" if strong else "snare"), first + beat, 0.4)
                 play(drum("hat"), first + beat, 0.3)
                 play(drum("hat", 1), first + beat + 0.5, 0.2)

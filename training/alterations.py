@@ -52,9 +52,10 @@ def noisy(samples: Samples, ratio_db: float, chance: np.random.Generator) -> Sam
 
 
 def roomy(samples: Samples, decay_s: float, chance: np.random.Generator) -> Samples:
-    """In a room whose sound dies away by 60 dB in ``decay_s``."""
+    """In a room whose sound dies away by 60 dB in ``decay_s``, at half the direct sound's power or less."""
     time_s = np.arange(int(decay_s * CLIP_RATE_HZ)) / CLIP_RATE_HZ
-    tail = chance.standard_normal(len(time_s)) * np.exp(-6.9 * time_s / decay_s) * 0.05
+    tail = chance.standard_normal(len(time_s)) * np.exp(-6.9 * time_s / decay_s)
+    tail *= np.sqrt(chance.uniform(0.05, 0.5) / np.sum(tail**2))
     tail[0] = 1.0
     return np.asarray(fftconvolve(samples, tail)[: len(samples)], np.float32)
 
@@ -79,12 +80,18 @@ def coded(samples: Samples, codec: str, bit_rate_bps: int) -> Samples:
     return out if len(out) > CLIP_RATE_HZ // 10 else samples
 
 
-def worn(samples: Samples, chance: np.random.Generator) -> tuple[Samples, str]:
-    """Altered as uploads are; and how."""
+def worn(samples: Samples, chance: np.random.Generator, *, masked: bool = True) -> tuple[Samples, str]:
+    """Altered as uploads are; and how.
+
+    Args:
+        samples: Mono at 16 kHz.
+        chance: Decides what happens.
+        masked: Noise may cover the quiet parts; not for mixtures, whose quieter part it would make inaudible.
+    """
     how: list[str] = []
     if chance.random() < 0.12:
         samples, how = roomy(samples, chance.uniform(0.2, 0.8), chance), [*how, "room"]
-    if chance.random() < 0.15:
+    if chance.random() < 0.15 and masked:
         samples, how = noisy(samples, chance.uniform(12, 35), chance), [*how, "noise"]
     if chance.random() < 0.18:
         samples, how = telephone(samples), [*how, "telephone"]

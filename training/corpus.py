@@ -10,6 +10,7 @@ share a source: a package, a voice or a soundfont is in one fold only, and mixtu
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -17,6 +18,7 @@ import wave
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import av
@@ -39,6 +41,18 @@ INSTRUMENTAL = frozenset({
     "supertux-data", "extremetuxracer-data", "sonic-pi-samples", "fretsonfire-songs-sectoid",
 })  # fmt: skip
 """Packages whose music was found to have no singing."""
+
+
+CERTAIN: dict[str, tuple[str, ...]] = {
+    "*/fretsonfire/*/guitar.ogg": ("guitar",),
+    "*/samples/loop_amen*": ("drums",),
+    "*/samples/loop_breakbeat*": ("drums",),
+    "*/samples/loop_mika*": ("drums",),
+    "*/samples/loop_compus*": ("drums",),
+    "*/samples/loop_tabla*": ("percussion",),
+    "*/samples/loop_perc*": ("percussion",),
+}
+"""File patterns of recordings that are certain to be of these instruments alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,6 @@ class Corpus:
         """
         self.packages = packages
         self._into = into
-        self._count = 0
         self._counts: dict[str, int] = defaultdict(int)
         (into / "clips").mkdir(parents=True, exist_ok=True)
         (into / "clips.jsonl").unlink(missing_ok=True)
@@ -86,13 +99,17 @@ class Corpus:
         if len(samples) < CLIP_RATE_HZ // 5 or float(np.abs(samples).max()) < 1e-4:
             return
         chance = self.chance(f"wear/{label.source}")
-        samples, how = worn(samples, chance) if wear else (levelled(samples, -20.0), "none")
-        name = f"{self._count:05d}-{label.kind}"
+        if wear:
+            samples, how = worn(samples, chance, masked=label.content_type != "mixed")
+        else:
+            samples, how = levelled(samples, float(chance.uniform(-38, -12))), "none"
+        stored = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        # Named after its content: what the networks made of a clip is kept when the corpus changes around it.
+        name = f"{label.kind}-{hashlib.sha256(stored).hexdigest()[:16]}"
         with wave.open(str(self._into / "clips" / f"{name}.wav"), "wb") as out:
             out.setparams((1, 2, CLIP_RATE_HZ, 0, "NONE", ""))
-            out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+            out.writeframes(stored)
         known = asdict(label) | {"id": name, "worn": how, "duration_s": round(len(samples) / CLIP_RATE_HZ, 3)}
-        self._count += 1
         with (self._into / "clips.jsonl").open("a", encoding="utf-8") as listed:
             listed.write(json.dumps(known, ensure_ascii=False) + "\n")
 
@@ -104,6 +121,11 @@ def folds() -> dict[str, int]:
     named |= {name: index % FOLDS for index, name in enumerate((*VOICES, *FOREIGN))}
     named |= {name: index for index, name in enumerate(SOUNDFONTS)}
     return named
+
+
+def played_in(path: Path) -> tuple[str, ...]:
+    """Instruments of the few recordings whose files are named after what is played."""
+    return next((names for pattern, names in CERTAIN.items() if fnmatch(str(path), pattern)), ())
 
 
 def excerpt(samples: Samples, chance: np.random.Generator) -> Samples:
@@ -148,6 +170,7 @@ def add_recordings(corpus: Corpus) -> Pool:
                 Labelled(
                     "", source.content_type, "recording", source.package, where, language,
                     said if source.package == "asterisk-core-sounds-en-wav" else "",
+                    instruments=played_in(path) if source.content_type == "music" else (),
                     vocals="none" if source.content_type == "music" and source.package in INSTRUMENTAL else "",
                 ),
             )  # fmt: skip
@@ -178,15 +201,17 @@ def add_renders(corpus: Corpus, pool: Pool) -> None:
     """Music of known instruments, alone and together, and sung melodies over some of it."""
     for fold, soundfont in enumerate(SOUNDFONTS):
         chance = corpus.chance(f"pieces/{soundfont}")
-        for instruments in [*[(name,) for name in PROGRAMS for _ in range(4)], *_ensembles(chance, 24)]:
-            piece = Piece(instruments, float(chance.uniform(66, 160)), 4, int(chance.integers(1 << 30)))
-            heard = excerpt(play(piece, soundfont, corpus.packages), chance)
-            played = tuple(name for name in instruments if name != "choir")
-            vocals = "choir" if "choir" in instruments else "none"
+        pieces = [
+            Piece(instruments, float(chance.uniform(66, 160)), 4, int(chance.integers(1 << 30)))
+            for instruments in [*[(name,) for name in PROGRAMS for _ in range(6)], *_ensembles(chance, 24)]
+        ]
+        for piece, rendered in zip(pieces, play(pieces, soundfont, corpus.packages), strict=True):
+            heard = excerpt(rendered, chance)
+            played = tuple(name for name in piece.instruments if name != "choir")
+            vocals = "choir" if "choir" in piece.instruments else "none"
             pool["music", fold].append((soundfont, heard, ""))
-            corpus.add(
-                heard, Labelled("", "music", "render", soundfont, fold, instruments=played, vocals=vocals)
-            )
+            label = Labelled("", "music", "render", soundfont, fold, instruments=played, vocals=vocals)
+            corpus.add(heard, label, wear=bool(chance.random() < 0.5))
     for fold in range(FOLDS):
         spoken = [each for each in pool["speech", fold] if each[0] in VOICES]
         music = [each for each in pool["music", fold] if each[0] in INSTRUMENTAL or each[0] in SOUNDFONTS]
@@ -238,12 +263,11 @@ def add_mixtures(corpus: Corpus, pool: Pool) -> None:  # noqa: C901 - one loop p
             louder = np.float32(10 ** (chance.uniform(-8, 8) / 20))
             order = [speech, music * louder] if number % 2 else [music * louder, speech]
             if len(music) >= 3 * CLIP_RATE_HZ:
-                corpus.add(
-                    np.concatenate(order), Labelled("", "mixed", "speech-and-music", f"mixture-{fold}", fold)
-                )
+                corpus.add(np.concatenate(order), Labelled("", "mixed", "speech-and-music", f"mixture-{fold}", fold))
         for _ in range(16):
             speech = talk(float(chance.uniform(2, 8)))
-            behind = np.resize(some("sound", 0.5), len(speech))
+            # Short sounds repeated would be a rhythm, and so half music.
+            behind = np.resize(some("sound", 3.0), len(speech))
             corpus.add(
                 overlaid(speech, behind, float(chance.uniform(5, 20))),
                 Labelled("", "speech", "speech-before-sounds", f"mixture-{fold}", fold),

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
+from earmark.vocabulary import Instrument
 from training.hearing import Row, clips, recall, recall_words
 from training.wording import word_errors
 from workers.models.listener import content, labels
@@ -34,7 +35,7 @@ Weights = dict[str, Floats]
 FOLDS = 4
 HIDDEN = 16
 NETWORKS = 5
-"""Networks of different random starts that are averaged... as one wider network."""
+"""Networks of different random starts that are averaged."""
 FEMALE = frozenset({
     "asterisk-core-sounds-en-wav", "asterisk-core-sounds-es-wav", "asterisk-core-sounds-fr-wav",
     "asterisk-core-sounds-ru-wav", "asterisk-prompt-it-menardi-wav", "flite-slt", "espeak-en-gb+f3", "espeak-fr+f2",
@@ -45,6 +46,11 @@ MALE = frozenset({
     "espeak-en-gb-scotland+m4", "espeak-de", "espeak-es", "espeak-pt", "espeak-cmn",
 })  # fmt: skip
 """Who speaks in sources of a single voice."""
+RARE = frozenset({
+    Instrument.ACCORDION, Instrument.HARPSICHORD, Instrument.SITAR, Instrument.SAXOPHONE, Instrument.ORGAN,
+    Instrument.HARP,
+})  # fmt: skip
+"""Instruments that recordings of unknown instruments are taken not to hold: nobody listened to each, few will."""
 RIGHT_WER = 0.2
 """A transcript counts as right when at most this share of the words is wrong."""
 
@@ -62,17 +68,6 @@ def fit_linear(rows: Floats, answers: Sequence[int], kinds: int, name: str, stre
     weight, bias = np.zeros((rows.shape[1], kinds)), np.full(kinds, -9.0)
     for index, kind in enumerate(model.classes_):
         weight[:, kind], bias[kind] = model.coef_[index], model.intercept_[index]
-    return weights | {f"{name}_weight": weight, f"{name}_bias": bias}
-
-
-def fit_several(rows: Floats, answers: NDArray[np.bool_], name: str, strength: float) -> Weights:
-    """One logistic regression per column of ``answers``."""
-    standard, weights = standardised(rows, name)
-    weight, bias = np.zeros((rows.shape[1], answers.shape[1])), np.full(answers.shape[1], -9.0)
-    for column in range(answers.shape[1]):
-        if answers[:, column].any():
-            model = LogisticRegression(C=strength, max_iter=400).fit(standard, answers[:, column])
-            weight[:, column], bias[column] = model.coef_[0], model.intercept_[0]
     return weights | {f"{name}_weight": weight, f"{name}_bias": bias}
 
 
@@ -139,11 +134,25 @@ def judge_content(heard: Heard, index: int, weights: Weights) -> Floats:
 
 
 def fit_instruments(heard: Heard, chosen: NDArray[np.bool_]) -> Weights:
-    """The instrument model, from renders."""
-    picked = [i for i in np.flatnonzero(chosen) if heard.rows[i]["kind"] == "render"]
-    rows = np.array([labels.label_inputs(heard.kept[i][0]) for i in picked])
-    played = np.array([[name.value in heard.rows[i]["instruments"] for name in labels.INSTRUMENTS] for i in picked])
-    return fit_several(rows, played, "instruments", 0.01)
+    """The instrument model, from renders, the recordings that are certain, and what recordings rarely hold."""
+    picked = [i for i in np.flatnonzero(chosen) if heard.rows[i]["instruments"]]
+    others = [i for i in np.flatnonzero(chosen) if _unlisted(heard.rows[i])]
+    rows = np.array([labels.label_inputs(heard.kept[i][0]) for i in [*picked, *others]])
+    standard, weights = standardised(rows, "instruments")
+    weight, bias = np.zeros((rows.shape[1], len(labels.INSTRUMENTS))), np.full(len(labels.INSTRUMENTS), -9.0)
+    for column, name in enumerate(labels.INSTRUMENTS):
+        played = np.array([name.value in heard.rows[i]["instruments"] for i in picked])
+        if not played.any():
+            continue
+        count = len(rows) if name in RARE else len(picked)
+        answers = np.concatenate([played, np.zeros(count - len(picked), bool)])
+        model = LogisticRegression(C=0.03, max_iter=400).fit(standard[:count], answers)
+        weight[:, column], bias[column] = model.coef_[0], model.intercept_[0]
+    return weights | {"instruments_weight": weight, "instruments_bias": bias}
+
+
+def _unlisted(row: Row) -> bool:
+    return row["content_type"] == "music" and row["kind"] == "recording" and not row["instruments"]
 
 
 def vocals_of(row: Row) -> str:
@@ -192,7 +201,7 @@ def judged_content(heard: Heard) -> Judged:
 
 
 def judged_instruments(heard: Heard) -> Judged:
-    """Held-out instruments of renders: every one that would be listed."""
+    """Held-out instruments where they are known: every one that would be listed."""
 
     def answer(index: int, weights: Weights) -> Floats:
         scores = content.linear(labels.label_inputs(heard.kept[index][0])[None], weights, "instruments")[0]
@@ -217,6 +226,7 @@ def judged_instruments(heard: Heard) -> Judged:
 
 def judged_vocals(heard: Heard) -> Judged:
     """Held-out singers and speakers; "present" is right for anybody."""
+
     def answer(index: int, weights: Weights) -> Floats:
         rows = labels.vocal_inputs(*heard.kept[index])[None]
         shares: Floats = content.softmax(content.linear(rows, weights, "vocals"))[0]
@@ -269,12 +279,31 @@ def fit_curve(answers: Judged, names: Sequence[str]) -> dict[str, Any]:
     return {"bias": round(float(model.intercept_[0]), 6), "weights": weights}
 
 
+WORDS = (
+    "mean_logprob", "least_logprob", "no_speech", "compression", "words_per_s", "log_words", "common_words",
+)  # fmt: skip
 CURVES: dict[str, tuple[str, ...]] = {
     "content_type": ("log_odds",),
     "instruments": ("log_odds",),
     "vocals": ("log_odds",),
-    "language": ("mean_logprob", "least_logprob", "no_speech", "compression", "words_per_s", "log_words"),
-    "transcript": ("mean_logprob", "least_logprob", "no_speech", "compression", "words_per_s", "log_words"),
+    "language": (
+        "mean_logprob",
+        "least_logprob",
+        "no_speech",
+        "compression",
+        "words_per_s",
+        "log_words",
+        "common_words",
+    ),
+    "transcript": (
+        "mean_logprob",
+        "least_logprob",
+        "no_speech",
+        "compression",
+        "words_per_s",
+        "log_words",
+        "common_words",
+    ),
 }
 """The calibrated fields, and what their curves depend on."""
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import random
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import mido
+import numpy as np
 
+from earmark.domain import CLIP_RATE_HZ
 from training.sources import Samples, read
 
 SOUNDFONTS = {
     "fluid": "fluid-soundfont-gm/usr/share/sounds/sf2/FluidR3_GM.sf2",
     "timgm": "timgm6mb-soundfont/usr/share/sounds/sf2/TimGM6mb.sf2",
     "csound": "csound-soundfont/usr/share/sounds/sf2/sf_GMbank.sf2",
+    "musescore": "musescore-general-soundfont-small/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
 }
 PROGRAMS: dict[str, tuple[tuple[int, ...], int, int]] = {
     "piano": ((0, 1, 2, 4), 40, 84),
@@ -43,6 +48,10 @@ PROGRAMS: dict[str, tuple[tuple[int, ...], int, int]] = {
 CHORDAL = frozenset({"piano", "harpsichord", "organ", "accordion", "guitar", "strings", "harp", "synthesizer", "choir"})
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 TICKS = 480
+"""Per beat at MIDI's own 120 beats a minute; other tempi are written into the times."""
+TICKS_PER_S = 2 * TICKS
+REST_S = 2.5
+"""Between pieces, for the last notes to die away."""
 DRUM_CHANNEL = 9
 
 
@@ -55,39 +64,54 @@ class Piece:
     bars: int
     seed: int
 
+    @property
+    def length_s(self) -> float:
+        """How long it lasts, in four beats a bar."""
+        return self.bars * 4 * 60 / self.tempo_bpm
 
-def play(piece: Piece, soundfont: str, packages: Path) -> Samples:
-    """Write a piece, play it, and read what was heard; mono float32 at 16 kHz."""
+
+def play(pieces: Sequence[Piece], soundfont: str, packages: Path) -> list[Samples]:
+    """Write pieces, play them one after another, and read what was heard of each; mono float32 at 16 kHz.
+
+    One performance of all pieces loads the soundfont once.
+    """
+    starts_s = np.cumsum([0.0, *(piece.length_s + REST_S for piece in pieces)])
     with tempfile.TemporaryDirectory() as folder:
-        score, wav = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
-        _write(piece).save(str(score))
+        score, wav = Path(folder) / "pieces.mid", Path(folder) / "pieces.wav"
+        _write(pieces, starts_s.tolist()).save(str(score))
+        command = ["fluidsynth", "-ni", "-q", "-g", "0.6", "-r", "32000"]
         sounds = packages / SOUNDFONTS[soundfont]
-        command = ["fluidsynth", "-ni", "-q", "-g", "0.6", "-r", "32000", "-F", str(wav), str(sounds), str(score)]
-        subprocess.run(command, check=True, capture_output=True)
-        return read(wav)
+        subprocess.run([*command, "-F", str(wav), str(sounds), str(score)], check=True, capture_output=True)
+        heard = read(wav, float(starts_s[-1]))
+    edges = (starts_s * CLIP_RATE_HZ).astype(int)
+    return [heard[start:stop] for start, stop in pairwise(edges)]
 
 
-def _write(piece: Piece) -> mido.MidiFile:
-    chance = random.Random(piece.seed)
-    key, scale = chance.randrange(12), chance.choice((MAJOR, MINOR))
-    chords = [chance.choice((0, 3, 4, 5)) for _ in range(piece.bars)]
+def _write(pieces: Sequence[Piece], starts_s: list[float]) -> mido.MidiFile:
     midi = mido.MidiFile(ticks_per_beat=TICKS)
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(piece.tempo_bpm)))
-    midi.tracks.append(track)
-    for number, instrument in enumerate(piece.instruments):
-        channel = DRUM_CHANNEL if instrument == "drums" else number
-        track = mido.MidiTrack()
-        if instrument == "drums":
-            events = _drums(chance, piece.bars)
-        else:
-            events = _part(chance, instrument, key, scale, chords, number)
-            program = chance.choice(PROGRAMS[instrument][0])
-            track.append(mido.Message("program_change", channel=channel, program=program))
-        at = 0
-        for tick, kind, note, velocity in sorted(events, key=lambda event: (event[0], event[1] == "note_on")):
-            track.append(mido.Message(kind, channel=channel, note=note, velocity=velocity, time=tick - at))
-            at = tick
+    tracks = [mido.MidiTrack() for _ in range(16)]
+    timed: list[list[tuple[int, mido.Message]]] = [[] for _ in tracks]
+    for piece, start_s in zip(pieces, starts_s, strict=False):
+        chance = random.Random(piece.seed)
+        key, scale = chance.randrange(12), chance.choice((MAJOR, MINOR))
+        chords = [chance.choice((0, 3, 4, 5)) for _ in range(piece.bars)]
+        begin = int(start_s * TICKS_PER_S)
+        for number, instrument in enumerate(piece.instruments):
+            channel = DRUM_CHANNEL if instrument == "drums" else number
+            if instrument == "drums":
+                events = _drums(chance, piece.bars)
+            else:
+                events = _part(chance, instrument, key, scale, chords, number)
+                program = chance.choice(PROGRAMS[instrument][0])
+                timed[channel].append((begin, mido.Message("program_change", channel=channel, program=program)))
+            for tick, kind, note, velocity in sorted(events, key=lambda event: (event[0], event[1] == "note_on")):
+                at = begin + int(tick * 120 / piece.tempo_bpm)
+                timed[channel].append((at, mido.Message(kind, channel=channel, note=note, velocity=velocity)))
+    for track, messages in zip(tracks, timed, strict=True):
+        now = 0
+        for at, message in messages:
+            track.append(message.copy(time=max(0, at - now)))
+            now = max(now, at)
         midi.tracks.append(track)
     return midi
 

@@ -126,7 +126,7 @@ def instruments(answers: Judged) -> list[str]:
         f"The likeliest instrument is right in {solo:.1%} of {len(alone)} solos and {ensemble:.1%} of "
         f"{len(together)} ensembles."
     )
-    return [summary, "", *groups(alone, "wanted")]
+    return [summary, "", *groups(alone, "wanted"), *groups(first, "kind", "source")]
 
 
 def whole_report(corpus: Path) -> str:

@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 LISTED = Path(__file__).with_name("sources.tsv")
 TOOLS = (
     "asterisk-core-sounds-en", "flite", "libflite1", "fortunes", "fluid-soundfont-gm", "timgm6mb-soundfont",
-    "csound-soundfont",
+    "csound-soundfont", "musescore-general-soundfont-small",
 )  # fmt: skip
 """Packages that are used otherwise: wording, voices, sentences, instruments."""
 
@@ -44,8 +44,7 @@ def listed() -> list[Source]:
     with LISTED.open(newline="", encoding="utf-8") as lines:
         rows = csv.DictReader(lines, delimiter="\t")
         return [
-            Source(row["package"], row["files"], row["content_type"], row["language"], int(row["most"]))
-            for row in rows
+            Source(row["package"], row["files"], row["content_type"], row["language"], int(row["most"])) for row in rows
         ]
 
 

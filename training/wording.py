@@ -40,8 +40,6 @@ def word_errors(wording: str, transcript: str) -> tuple[int, int]:
     for row, word in enumerate(wanted, start=1):
         current = [row]
         for column, other in enumerate(heard, start=1):
-            current.append(
-                min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (word != other))
-            )
+            current.append(min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (word != other)))
         previous = current
     return previous[-1], len(wanted)

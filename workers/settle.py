@@ -5,7 +5,7 @@ acknowledgement it comes again, is found done, and is only acknowledged.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -16,6 +16,7 @@ from earmark.ports import Clock, ObjectStore, Queue, Warehouse
 from earmark.rows import JobRow, Row, failure_row, label_rows
 from earmark.vocabulary import Lane
 from workers.keeper import Keeper
+from workers.lane_picker import by_lane
 
 _log = logging.getLogger(__name__)
 WRITE_ATTEMPTS = 5
@@ -58,36 +59,66 @@ class Settler:
             reraise=True,
         )
 
-    def settle(self, settlement: Settlement) -> Record | None:
-        """Settle one job; gives its record, or None when it goes back to its lane or its lease is lost.
+    def settle(self, settlements: Sequence[Settlement]) -> list[Record]:
+        """Settle the jobs of a batch; gives the records of those that ended here, their leases still ours.
+
+        Records are written one by one, then all rows in one call, then all finished jobs are acknowledged in one
+        call per lane, so that a durable queue and warehouse pay for one commit per batch.
 
         Raises:
-            Unavailable: a store or the queue cannot be reached; the lease is still held.
+            Unavailable: a store or a queue cannot be reached; what was not acknowledged comes again.
         """
+        held = [settlement for settlement in settlements if self._keeper.holds(settlement.lease)]
+        ended = [
+            (settlement, self._write(record))
+            for settlement in held
+            if (record := self._record_of(settlement)) is not None
+        ]
+        retried = [
+            (each.lease, each.outcome) for each in held if self._retries(each) and isinstance(each.outcome, Retry)
+        ]
+        self._retrying(
+            self._warehouse.append,
+            [row for settlement, record in ended for row in _rows(settlement, record)]
+            + [
+                failure_row(lease.job.id, lease.job.upload.tenant, retry.failure, final=False)
+                for lease, retry in retried
+            ],
+        )
+        finished = [(each, record) for each, record in ended if self._keeper.let_go(each.lease)]
+        self._acknowledge([each.lease for each, record in finished if record.status == "done"])
+        for settlement, record in finished:
+            lease = settlement.lease
+            if record.status != "done":
+                self._retrying(self._lanes[lease.job.lane].bury, lease, record.failures[-1])
+            self._log_settled(settlement, record)
+            self._on_settled(record)
+        for lease, retry in retried:
+            if self._keeper.let_go(lease):
+                self._retrying(self._lanes[lease.job.lane].release, lease, after_s=retry.after_s, failure=retry.failure)
+                self._log_retry(lease, retry.failure, retry.after_s)
+        return [record for _, record in finished]
+
+    def _retries(self, settlement: Settlement) -> bool:
+        return isinstance(settlement.outcome, Retry) and settlement.lease.try_number < self._max_tries
+
+    def _record_of(self, settlement: Settlement) -> Record | None:
+        """The record of a job that ends here; None for one that is tried again."""
         lease, outcome = settlement.lease, settlement.outcome
-        if not self._keeper.holds(lease):
+        if self._retries(settlement):
             return None
         match outcome:
             case Done(analysis):
-                record = self._record(lease, "done", analysis=analysis.model_dump())
+                return self._record(lease, "done", analysis=analysis.model_dump())
             case Reject(failure):
-                record = self._record(lease, "rejected", failures=_tries(lease, failure))
-            case Retry(failure) if lease.try_number >= self._max_tries:
-                record = self._record(lease, "failed", failures=_tries(lease, failure))
-            case Retry(failure, after_s):
-                self._append([failure_row(lease.job.id, lease.job.upload.tenant, failure, final=False)])
-                if self._keeper.let_go(lease):
-                    self._retrying(self._lanes[lease.job.lane].release, lease, after_s=after_s, failure=failure)
-                self._log_retry(lease, failure, after_s)
-                return None
-        record = self._write(record)
-        self._append([_job_row(settlement, record), *label_rows(record), *_record_failure_rows(record)])
-        if not self._keeper.let_go(lease):
-            return None
-        self._finish(lease, record)
-        self._log_settled(settlement, record)
-        self._on_settled(record)
-        return record
+                return self._record(lease, "rejected", failures=_tries(lease, failure))
+            case Retry(failure):
+                return self._record(lease, "failed", failures=_tries(lease, failure))
+
+    def _acknowledge(self, leases: list[Lease]) -> None:
+        for lane, mine in by_lane(self._lanes, leases).items():
+            if mine:
+                self._retrying(self._lanes[lane].ack, mine)
 
     def _record(self, lease: Lease, status: str, **fields: object) -> Record:
         return Record.model_validate(
@@ -123,16 +154,6 @@ class Settler:
             return record
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)
-
-    def _append(self, rows: list[Row]) -> None:
-        self._retrying(self._warehouse.append, rows)
-
-    def _finish(self, lease: Lease, record: Record) -> None:
-        queue = self._lanes[lease.job.lane]
-        if record.status == "done":
-            self._retrying(queue.ack, [lease])
-        else:
-            self._retrying(queue.bury, lease, record.failures[-1])
 
     @staticmethod
     def _log_retry(lease: Lease, failure: Failure, after_s: float) -> None:
@@ -181,6 +202,10 @@ def _tries(lease: Lease, failure: Failure) -> tuple[Failure, ...]:
 def _record_failure_rows(record: Record) -> list[Row]:
     last = record.failures[-1] if record.failures and record.status != "done" else None
     return [failure_row(record.job_id, record.tenant, each, final=each is last) for each in record.failures]
+
+
+def _rows(settlement: Settlement, record: Record) -> list[Row]:
+    return [_job_row(settlement, record), *label_rows(record), *_record_failure_rows(record)]
 
 
 def _job_row(settlement: Settlement, record: Record) -> JobRow:

@@ -165,16 +165,16 @@ class Worker:
     def _decoded(self, flight: Flight) -> None:
         lease = flight.lease
         if flight.known is not None and flight.known.status == "done" and flight.known.analysis is not None:
-            self._settle(flight, Done(flight.known.analysis))
+            self._settle([(flight, Done(flight.known.analysis))])
         elif lease.try_number > self._limits.max_tries:
             last = (
                 lease.history[-1]
                 if lease.history
                 else self._failure(WorkerLost("The worker that held the job disappeared"), lease, "lease")
             )
-            self._settle(flight, Retry(last, 0.0))
+            self._settle([(flight, Retry(last, 0.0))])
         elif flight.error is not None:
-            self._settle(flight, self._outcome_of(flight.error, lease, "decode"))
+            self._settle([(flight, self._outcome_of(flight.error, lease, "decode"))])
         elif self._parts.keeper.holds(lease):
             self._ready.append(flight)
         else:
@@ -211,12 +211,10 @@ class Worker:
         self._failed_starts = 0
         warm = self._parts.model.loads == self._loads_seen
         self._loads_seen = self._parts.model.loads
-        for flight, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Prediction):
-                self._settle(flight, self._done(flight, answer), warm=warm)
-            else:
-                reason = answer or NoAnswer("The model had no answer for this clip")
-                self._settle(flight, self._outcome_of(reason, flight.lease, "predict"), warm=warm)
+        outcomes = [
+            (flight, self._outcome_of_answer(flight, answer)) for flight, answer in zip(batch, answers, strict=True)
+        ]
+        self._settle(outcomes, warm=warm)
 
     def _model_failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
         """No clip is at fault: hand the jobs back without a try and wait before the next start."""
@@ -247,13 +245,16 @@ class Worker:
         backoff_s = self._limits.retry_delay_s * 2 ** (lease.try_number - 1)
         return Retry(failure, backoff_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
 
-    def _done(self, flight: Flight, prediction: Prediction) -> Done:
+    def _outcome_of_answer(self, flight: Flight, answer: Prediction | TransientError | None) -> Outcome:
+        if not isinstance(answer, Prediction):
+            reason = answer or NoAnswer("The model had no answer for this clip")
+            return self._outcome_of(reason, flight.lease, "predict")
         assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
         return Done(
             compose_analysis(
                 flight.lease,
                 flight.clip,
-                prediction,
+                answer,
                 model=self._parts.model_name,
                 model_version=self._parts.model_version,
                 leased_at=flight.leased_at,
@@ -263,14 +264,18 @@ class Worker:
             )
         )
 
-    def _settle(self, flight: Flight, outcome: Outcome, *, warm: bool = True) -> None:
+    def _settle(self, outcomes: list[tuple[Flight, Outcome]], *, warm: bool = True) -> None:
         try:
-            self._parts.settler.settle(Settlement(flight.lease, outcome, flight.audio_s, warm))
+            self._parts.settler.settle(
+                [Settlement(flight.lease, outcome, flight.audio_s, warm) for flight, outcome in outcomes]
+            )
         except Unavailable as error:
-            event(_log, "job.settle_failed", level=logging.ERROR, job_id=flight.lease.job.id, error=str(error))
-            self._hand_back(flight)
+            event(_log, "job.settle_failed", level=logging.ERROR, jobs=len(outcomes), error=str(error))
+            for flight, _ in outcomes:
+                self._hand_back(flight)
         else:
-            self._forget(flight)
+            for flight, _ in outcomes:
+                self._forget(flight)
 
     def _forget(self, flight: Flight) -> None:
         self._parts.keeper.let_go(flight.lease)

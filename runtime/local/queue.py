@@ -31,7 +31,9 @@ from earmark.domain import Failure, Job, Lease
 from earmark.errors import InputRejected, Unavailable, WorkerLost
 from earmark.log import event
 from earmark.ports import Clock
+from earmark.vocabulary import Lane
 from earmark.wire import decode_job, encode_job
+from runtime.local import queue_statements as sql
 from runtime.local.database import WAIT_S, Database, Synchronous
 from workers.failures import fingerprint
 
@@ -39,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 DEAD: Final = "dead"
 """The queue that ``bury`` moves jobs to."""
+LANES: Final = {Lane.HIGH.value: Lane.LOW.value, Lane.LOW.value: Lane.HIGH.value}
+"""Each lane's other one."""
 MALFORMED: Final = "malformed"
 """Rows whose body is no job are set aside under this name, bytes untouched, so that they stop nobody."""
 MAX_DEPTH: Final = 1_000_000
@@ -48,50 +52,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HISTORY: Final[TypeAdapter[tuple[Failure, ...]]] = TypeAdapter(tuple[Failure, ...])
 _NO_HISTORY: Final = "[]"
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS jobs (
-    number  INTEGER PRIMARY KEY,
-    queue   TEXT NOT NULL,
-    id      TEXT NOT NULL,
-    due_us  INTEGER NOT NULL,               -- microseconds since 1970: may be leased from then on
-    tries   INTEGER NOT NULL DEFAULT 0,     -- leases given so far, less those given back
-    token   TEXT,                           -- of the last lease; NULL = waiting
-    holder  TEXT,                           -- the worker that has or had the last lease
-    history TEXT NOT NULL DEFAULT '[]',     -- JSON list of failures, oldest first
-    body    BLOB NOT NULL,                  -- the job in wire format
-    UNIQUE (queue, id)
-) STRICT
-"""
-_INDEX: Final = "CREATE INDEX IF NOT EXISTS jobs_due ON jobs (queue, due_us, number)"
-
-_PUT: Final = "INSERT INTO jobs (queue, id, due_us, body) VALUES (?, ?, ?, ?) ON CONFLICT (queue, id) DO NOTHING"
-_SPAN: Final = "SELECT coalesce(max(number) - min(number) + 1, 0) FROM jobs"
-_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE queue = ? LIMIT ?)"
-_ANY_DUE: Final = "SELECT 1 FROM jobs WHERE queue = ? AND due_us <= ? LIMIT 1"
-_DUE: Final = (
-    "SELECT number, tries, token, holder, history, body FROM jobs"
-    " WHERE queue = ? AND due_us <= ? ORDER BY due_us, number LIMIT ?"
-)
-_LEASE: Final = "UPDATE jobs SET due_us = ?, tries = ?, token = ?, holder = ?, history = ? WHERE number = ?"
-_SET_ASIDE: Final = "UPDATE jobs SET queue = ?, id = id || ':' || number, token = NULL WHERE number = ?"
-_EXTEND: Final = "UPDATE jobs SET due_us = ? WHERE queue = ? AND id = ? AND token = ?"
-_ACK: Final = "DELETE FROM jobs WHERE queue = ? AND id = ? AND token = ?"
-_GIVE_BACK: Final = (
-    "UPDATE jobs SET due_us = ?, token = NULL, tries = max(tries - 1, 0) WHERE queue = ? AND id = ? AND token = ?"
-)
-_RETRY: Final = (
-    "UPDATE jobs SET due_us = ?, token = NULL, history = json_insert(history, '$[#]', json(?))"
-    " WHERE queue = ? AND id = ? AND token = ?"
-)
-_FIND: Final = "SELECT number FROM jobs WHERE queue = ? AND id = ? AND token = ?"
-_REPLACE_DEAD: Final = "DELETE FROM jobs WHERE queue = ? AND id = ? AND number <> ?"
-_BURY: Final = (
-    "UPDATE jobs SET queue = ?, due_us = ?, tries = 0, token = NULL,"
-    " history = json_insert(history, '$[#]', json(?)) WHERE number = ?"
-)
-_WAITING: Final = "SELECT count(*), min(due_us) FROM jobs WHERE queue = ? AND due_us <= ?"
-_LATER: Final = "SELECT count(*), count(token) FROM jobs WHERE queue = ? AND due_us > ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +90,7 @@ class LocalQueue:
         clock: Clock = utc_now,
         worker: str = "",
         synchronous: Synchronous = "FULL",
+        is_dead: Callable[[str], bool] = lambda _: False,
         max_depth: int = MAX_DEPTH,
         wait_s: float = WAIT_S,
     ) -> None:
@@ -140,6 +101,7 @@ class LocalQueue:
             name: ``high``, ``low`` or ``dead``.
             clock: Gives the present.
             worker: Who leases; named in the ``worker_lost`` failure should its lease run out.
+            is_dead: Whether the worker of that name is certainly gone, so that its leases need not run out.
             synchronous: FULL: what was acknowledged survives a power cut; NORMAL: the death of any process.
             max_depth: Jobs beyond which ``put`` raises ``Unavailable``.
             wait_s: Seconds to wait for other writers before a call raises ``Unavailable``.
@@ -147,20 +109,31 @@ class LocalQueue:
         self.name = name
         self._clock = clock
         self._worker = worker
+        self._is_dead = is_dead
         self._max_depth = max_depth
         self._was_busy = False
         """Whether the last look found something: then the next one goes straight for the write lock."""
         self._database = Database(database, _prepare, synchronous=synchronous, wait_s=wait_s)
 
     def put(self, jobs: Sequence[Job]) -> int:
-        """Add jobs; raises ``Unavailable`` and adds none when the queue would hold more than ``max_depth``."""
+        """Add jobs; raises ``Unavailable`` and adds none when the queue would hold more than ``max_depth``.
+
+        The two lanes know of each other: a job that is in the other lane is not added again, and one that waits
+        in low and is put in high moves up.
+        """
         if not jobs:
             return 0
         due_us = self._now_us()
-        rows = [(self.name, job.id, due_us, encode_job(job)) for job in jobs]
+        other = LANES.get(self.name)
+        rows = [
+            {"queue": self.name, "other": other, "id": job.id, "due_us": due_us, "body": encode_job(job)}
+            for job in jobs
+        ]
 
         def work(connection: sqlite3.Connection) -> int:
-            added = connection.executemany(_PUT, rows).rowcount
+            if self.name == Lane.HIGH:
+                connection.executemany(sql.PROMOTE, rows)
+            added = connection.executemany(sql.PUT, rows).rowcount
             if added and self._overfull(connection):
                 message = f"The queue {self.name} is full: it holds {self._max_depth} jobs"
                 raise Unavailable(message)
@@ -169,7 +142,10 @@ class LocalQueue:
         return self._database.write(work)
 
     def lease(self, limit: int, lease_s: float) -> list[Lease]:
-        """Take up to ``limit`` due jobs; a look at an empty queue waits for no writer."""
+        """Take up to ``limit`` due jobs; a look at an empty queue waits for no writer.
+
+        Where nothing is due, the jobs of a worker that is known to be dead are, without waiting for their leases.
+        """
         now = self._clock()
         expires_at = now + timedelta(seconds=lease_s)
         leases: list[Lease] = []
@@ -183,11 +159,11 @@ class LocalQueue:
     def extend(self, leases: Sequence[Lease], lease_s: float) -> list[Lease]:
         """Move the expiry of each lease that is not lost."""
         due_us = self._now_us(lease_s)
-        return self._lost(leases, lambda c, lease: c.execute(_EXTEND, (due_us, *self._key(lease))).rowcount)
+        return self._lost(leases, lambda c, lease: c.execute(sql.EXTEND, (due_us, *self._key(lease))).rowcount)
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
         """Delete the jobs of the leases that are not lost."""
-        return self._lost(leases, lambda c, lease: c.execute(_ACK, self._key(lease)).rowcount)
+        return self._lost(leases, lambda c, lease: c.execute(sql.ACK, self._key(lease)).rowcount)
 
     def release(self, lease: Lease, *, after_s: float = 0.0, failure: Failure | None = None) -> bool:
         """Let the job wait again, from ``after_s`` seconds on."""
@@ -195,8 +171,8 @@ class LocalQueue:
 
         def work(connection: sqlite3.Connection, lease: Lease) -> int:
             if failure is None:
-                return connection.execute(_GIVE_BACK, (due_us, *self._key(lease))).rowcount
-            return connection.execute(_RETRY, (due_us, failure.model_dump_json(), *self._key(lease))).rowcount
+                return connection.execute(sql.GIVE_BACK, (due_us, *self._key(lease))).rowcount
+            return connection.execute(sql.RETRY, (due_us, failure.model_dump_json(), *self._key(lease))).rowcount
 
         return not self._lost([lease], work)
 
@@ -205,11 +181,11 @@ class LocalQueue:
         due_us = self._now_us()
 
         def work(connection: sqlite3.Connection, lease: Lease) -> int:
-            found = connection.execute(_FIND, self._key(lease)).fetchone()
+            found = connection.execute(sql.FIND, self._key(lease)).fetchone()
             if found is None:
                 return 0
-            connection.execute(_REPLACE_DEAD, (DEAD, lease.job.id, *found))
-            return connection.execute(_BURY, (DEAD, due_us, failure.model_dump_json(), *found)).rowcount
+            connection.execute(sql.REPLACE_DEAD, (DEAD, lease.job.id, *found))
+            return connection.execute(sql.BURY, (DEAD, due_us, failure.model_dump_json(), *found)).rowcount
 
         return not self._lost([lease], work)
 
@@ -222,8 +198,8 @@ class LocalQueue:
         now_us = self._now_us()
 
         def work(connection: sqlite3.Connection) -> QueueDepth:
-            waiting, oldest_us = connection.execute(_WAITING, (self.name, now_us)).fetchone()
-            later, leased = connection.execute(_LATER, (self.name, now_us)).fetchone()
+            waiting, oldest_us = connection.execute(sql.WAITING, (self.name, now_us)).fetchone()
+            later, leased = connection.execute(sql.LATER, (self.name, now_us)).fetchone()
             age_s = 0.0 if oldest_us is None else (now_us - oldest_us) / 1e6
             return QueueDepth(waiting=waiting, delayed=later - leased, leased=leased, oldest_age_s=age_s)
 
@@ -236,22 +212,35 @@ class LocalQueue:
     def _take(self, limit: int, now: datetime, expires_us: int) -> list[_Row]:
         """Mark due rows as leased to this worker, as many as there are up to ``limit``; gives them as marked."""
         now_us = _microseconds(now)
-        if not self._was_busy and not self._database.read(
-            lambda connection: connection.execute(_ANY_DUE, (self.name, now_us)).fetchone()
-        ):
+        if not self._was_busy and not self._any_due(now_us) and not self._orphan(now_us):
             return []
 
         def work(connection: sqlite3.Connection) -> list[_Row]:
-            found = [_Row(*row) for row in connection.execute(_DUE, (self.name, now_us, limit))]
+            found = [_Row(*row) for row in connection.execute(sql.DUE, (self.name, now_us, limit))]
             rows = [self._marked(row, now) for row in found]
             connection.executemany(
-                _LEASE, [(expires_us, row.tries, row.token, self._worker, row.history, row.number) for row in rows]
+                sql.LEASE, [(expires_us, row.tries, row.token, self._worker, row.history, row.number) for row in rows]
             )
             return rows
 
         rows = self._database.write(work)
         self._was_busy = bool(rows)
         return rows
+
+    def _any_due(self, now_us: int) -> bool:
+        row = self._database.read(lambda connection: connection.execute(sql.ANY_DUE, (self.name, now_us)).fetchone())
+        return row is not None
+
+    def _orphan(self, now_us: int) -> bool:
+        """Let the leases of dead workers run out now; whether there were any."""
+        rows = self._database.read(lambda connection: connection.execute(sql.HOLDERS, (self.name, now_us)).fetchall())
+        dead = [holder for (holder,) in rows if holder and self._is_dead(holder)]
+        if not dead:
+            return False
+        event(_log, "worker.found_dead", level=logging.WARNING, queue=self.name, workers=", ".join(dead))
+        orphans = [(now_us, self.name, holder, now_us) for holder in dead]
+        self._database.write(lambda connection: connection.executemany(sql.ORPHAN, orphans))
+        return True
 
     def _marked(self, row: _Row, now: datetime) -> _Row:
         """The row with one try more, a token of its own, and a failure if its last lease ran out."""
@@ -273,7 +262,7 @@ class LocalQueue:
             else:
                 leases.append(Lease(job, row.token or "", row.tries, expires_at, self._history(row)))
         if malformed:
-            self._database.write(lambda connection: connection.executemany(_SET_ASIDE, malformed))
+            self._database.write(lambda connection: connection.executemany(sql.SET_ASIDE, malformed))
         return leases
 
     def _history(self, row: _Row) -> tuple[Failure, ...]:
@@ -293,9 +282,9 @@ class LocalQueue:
 
     def _overfull(self, connection: sqlite3.Connection) -> bool:
         # Row numbers are handed out in order, so their span bounds the count and is found without counting.
-        if connection.execute(_SPAN).fetchone()[0] <= self._max_depth:
+        if connection.execute(sql.SPAN).fetchone()[0] <= self._max_depth:
             return False
-        held: int = connection.execute(_COUNT, (self.name, self._max_depth + 1)).fetchone()[0]
+        held: int = connection.execute(sql.COUNT, (self.name, self._max_depth + 1)).fetchone()[0]
         return held > self._max_depth
 
     def _key(self, lease: Lease) -> tuple[str, str, str]:
@@ -312,8 +301,8 @@ def _prepare(database: Database) -> None:
         return
 
     def create(connection: sqlite3.Connection) -> None:
-        connection.execute(_SCHEMA)
-        connection.execute(_INDEX)
+        connection.execute(sql.SCHEMA)
+        connection.execute(sql.INDEX)
 
     database.write(create)
 

@@ -72,7 +72,7 @@ def test_a_full_queue_refuses(tmp_path: Path, clock: ManualClock) -> None:
         queue.put(JOBS[:5])
     assert queue.put(JOBS[:4]) == 1
     assert queue.put(JOBS[:4]) == 0
-    assert LocalQueue(path, "high", clock=clock, max_depth=4).put(JOBS[:4]) == 4
+    assert LocalQueue(path, "high", clock=clock, max_depth=4).put(JOBS[5:9]) == 4
     assert LocalQueue(path, "low", clock=clock, max_depth=4).depth().waiting == 4
     queue.ack(queue.lease(1, 60.0))
     assert queue.put([JOBS[9]]) == 1
@@ -145,3 +145,31 @@ def test_an_idle_look_writes_nothing(queue: LocalQueue, tmp_path: Path) -> None:
     assert queue.lease(5, 60.0) == []
     assert queue.depth().waiting == 0
     hog.close()
+
+
+def test_a_job_is_in_one_lane_only_and_moves_up(tmp_path: Path) -> None:
+    """Put in the other lane a job is not added; waiting in low and put in high it moves up; leased it stays."""
+    path, clock = tmp_path / "q.sqlite", ManualClock()
+    high, low = (LocalQueue(path, name, clock=clock) for name in ("high", "low"))
+    assert low.put(JOBS[:2]) == 2
+    [leased] = low.lease(1, 60)
+    assert high.put(JOBS[:2]) == 0
+    assert [lease.job.id for lease in high.lease(9, 60)] == [JOBS[1].id]
+    assert low.put(JOBS[:2]) == 0
+    assert low.lease(9, 60) == []
+    assert low.ack([leased]) == []
+    assert high.put(JOBS[:1]) == 1
+
+
+def test_a_dead_workers_jobs_need_not_wait(tmp_path: Path) -> None:
+    """Nothing else being due, the leases of a worker known to be dead run out at once, as a try; others do not."""
+    path, clock = tmp_path / "q.sqlite", ManualClock()
+    gone, alive = (LocalQueue(path, "low", clock=clock, worker=name) for name in ("gone", "alive"))
+    heir = LocalQueue(path, "low", clock=clock, worker="heir", is_dead=lambda name: name == "gone")
+    gone.put(JOBS[:2])
+    [lost] = gone.lease(1, 60)
+    [kept] = alive.lease(1, 60)
+    [lease] = heir.lease(9, 60)
+    assert (lease.job.id, lease.try_number, lease.history[0].worker) == (lost.job.id, 2, "gone")
+    assert heir.lease(9, 60) == []
+    assert alive.ack([kept]) == []

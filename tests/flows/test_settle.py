@@ -60,11 +60,11 @@ def test_killed_at_any_point_leaves_one_result(tmp_path: Path, monkeypatch: pyte
     with monkeypatch.context() as patch:
         patch.setattr(part, point, killed)
         with pytest.raises(Killed):
-            world.settler().settle(done(lease_one(world), world))
+            world.settler().settle([done(lease_one(world), world)])
     world.clock.move(61)
     lease = lease_one(world)
     assert lease.try_number == 2
-    world.settler().settle(done(lease, world, confidence=0.5))
+    world.settler().settle([done(lease, world, confidence=0.5)])
     record = world.record(job)
     assert record is not None
     assert record.analysis is not None
@@ -82,11 +82,11 @@ def test_a_lost_lease_writes_nothing(tmp_path: Path) -> None:
     world.clock.move(61)
     [taken] = world.lanes[Lane.LOW].lease(1, 60)
     world.keeper.extend_all()
-    assert world.settler().settle(done(lease, world)) is None
-    assert world.settler().settle(Settlement(lease, Retry(make_failure(), 0.0))) is None
+    assert world.settler().settle([done(lease, world)]) == []
+    assert world.settler().settle([Settlement(lease, Retry(make_failure(), 0.0))]) == []
     assert world.record(job) is None
     world.keeper.hold([taken])
-    assert world.settler().settle(done(taken, world)) is not None
+    assert world.settler().settle([done(taken, world)])
 
 
 def test_two_workers_with_one_job_leave_one_result(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_two_workers_with_one_job_leave_one_result(tmp_path: Path) -> None:
     late = lease_one(slow)
     quick.clock.move(61)
     mine = lease_one(quick)
-    quick.settler().settle(done(mine, quick))
-    slow.settler().settle(done(late, slow, confidence=0.1))
+    quick.settler().settle([done(mine, quick)])
+    slow.settler().settle([done(late, slow, confidence=0.1)])
     record = quick.record(job)
     assert record is not None
     assert record.analysis is not None
@@ -110,11 +110,11 @@ def test_a_failure_never_replaces_a_result(tmp_path: Path) -> None:
     """A late failure of a job that is done elsewhere does not spoil its record."""
     world = World(tmp_path)
     [job] = world.put("fine")
-    world.settler().settle(done(lease_one(world), world))
+    world.settler().settle([done(lease_one(world), world)])
     world.put("fine")
     for _ in range(3):
         lease = lease_one(world)
-        world.settler().settle(Settlement(lease, Retry(make_failure(try_number=lease.try_number), 0.0)))
+        world.settler().settle([Settlement(lease, Retry(make_failure(try_number=lease.try_number), 0.0))])
         world.clock.move(61)
     record = world.record(job)
     assert record is not None

@@ -17,8 +17,9 @@ from workers.models.listener.content import (
     softmax,
     window_inputs,
 )
-from workers.models.listener.speech import Voice
-from workers.models.listener.tags import TagFrames
+from workers.models.listener.events import EventDetector
+from workers.models.listener.speech import Transcriber, Voice
+from workers.models.listener.tags import TagFrames, Tagger
 
 
 def frames(count: int = 2) -> TagFrames:
@@ -61,7 +62,6 @@ def test_silence_is_measured(judge: ContentJudge) -> None:
         ((0.02, 0.05, 0.98), 0.01, ContentType.MUSIC),
         ((0.95, 0.01, 0.01), 0.9, ContentType.SPEECH),
         ((0.9, 0.05, 0.95), 0.85, ContentType.MIXED),
-        ((0.02, 0.01, 0.02), 0.01, ContentType.SOUND),
     ],
 )
 def test_clear_events_decide(
@@ -71,6 +71,17 @@ def test_clear_events_decide(
     said = judge.judge(frames(), events(*heard), voice(probability), silent=False)
     assert said.value is expected
     assert said.basis is Basis.CALIBRATED
+
+
+@pytest.mark.parametrize("kind", ["white", "brown"])
+def test_noise_is_a_sound(judge: ContentJudge, kind: str) -> None:
+    """Noise, heard by the real networks, is neither music nor speech."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 96_000)
+    if kind == "brown":
+        samples = np.cumsum(samples) - np.convolve(np.cumsum(samples), np.full(801, 1 / 801), mode="same")
+    samples = (0.1 * samples / samples.std()).astype(np.float32)
+    heard = Tagger(threads=1).listen(samples), EventDetector().listen(samples), Transcriber(threads=1).hear(samples)
+    assert judge.judge(*heard, silent=False).value is ContentType.SOUND
 
 
 def test_features_have_names() -> None:

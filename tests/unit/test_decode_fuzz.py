@@ -36,10 +36,6 @@ def attack(pool: DecoderPool, folder: Path, name: str, mutations: int) -> dict[s
     """Decode mutations of a file of that format; returns how many came to which end."""
     whole = example(name, SECONDS_OF_VORBIS if name == "ogg" else SECONDS)
     rng, ends = np.random.default_rng(SEED), dict[str, int]()
-        example(name, SECONDS_OF_VORBIS if name == "ogg" else SECONDS),
-        np.random.default_rng(SEED),
-        dict[str, int](),
-    )
     for number in range(mutations):
         content = mutated(whole, rng)
         if rng.random() < 0.3:

@@ -22,6 +22,7 @@ from workers.models.listener.speech import (
     Speech,
     Transcriber,
     Voice,
+    common_words,
     pieces_of,
     rated_words,
     spans_of,
@@ -81,9 +82,7 @@ def test_pieces_cover_all_voice_and_fit_whisper(probabilities: list[float]) -> N
     pieces = pieces_of(voice)
     assert all(end - start <= WHOLE_S for start, end in pieces)
     assert all(left[1] <= right[0] for left, right in pairwise(pieces))
-    covered = sum(
-        max(0.0, min(end, stop) - max(start, begin)) for start, end in voice.spans for begin, stop in pieces
-    )
+    covered = sum(max(0.0, min(end, stop) - max(start, begin)) for start, end in voice.spans for begin, stop in pieces)
     assert math.isclose(covered, voice.voiced_s if pieces else 0.0, abs_tol=1e-6)
 
 
@@ -140,6 +139,13 @@ def test_nonsense_is_withheld() -> None:
     language, transcript = rated_words(said("the the", logprob=-1.2), curves)
     assert language.value is None
     assert transcript.value is None
+
+
+def test_english_is_made_of_common_words() -> None:
+    """About half of an English sentence is common words; of what Whisper makes of Spanish, little is."""
+    assert common_words("Please press one, or stay on the line and we will be with you.") > 0.7
+    assert common_words("Este momento, Nadier libre para responder, a suyamada. Torus no estros.") < 0.2
+    assert common_words("") == 0.0
 
 
 def test_features_without_words_are_finite() -> None:

@@ -19,6 +19,7 @@ NOFILE = 32
 """Open descriptors: a handful are Python's own, two are the file's and the clip's, one FFmpeg duplicates."""
 
 _PR_SET_NO_NEW_PRIVS = 38
+_CAPABILITY_VERSION_3 = 0x20080522
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
 """System calls, the same numbers on every architecture: linux/include/uapi/asm-generic/unistd.h."""
@@ -89,6 +90,10 @@ def confine() -> list[str]:
             break
     if _landlock(libc):
         taken.append("landlock")
+    # Last, for the namespace above made us all-powerful within it.
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if libc.capset(header, none) == 0:
+        taken.append("no_capabilities")
     return taken
 
 

@@ -64,8 +64,7 @@ class EventDetector:
         frames = max(0, 1 + (len(samples) - WIDTH) // HOP)
         gain = level_gain(samples)
         answers = [
-            self._answer(samples, first, min(first + PIECE, frames), frames, gain)
-            for first in range(0, frames, PIECE)
+            self._answer(samples, first, min(first + PIECE, frames), frames, gain) for first in range(0, frames, PIECE)
         ]
         return np.concatenate(answers) if answers else np.zeros((0, 3), np.float32)
 

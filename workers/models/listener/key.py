@@ -263,4 +263,6 @@ def _motions(chords: Array) -> Array:
     """How much of the time a chord moves to the tonic chord within a second, for `_MOTIONS` and each tonic; (8, 12)."""
     moves = chords[:-_MOTION_FRAMES].T @ chords[_MOTION_FRAMES:] / max(1, len(chords) - _MOTION_FRAMES)
     tonics = np.arange(12)
-    return 4.0 * np.array([moves[12 * mode + (tonics + above) % 12, 12 * home + tonics] for mode, above, home in _MOTIONS])
+    return 4.0 * np.array([
+        moves[12 * mode + (tonics + above) % 12, 12 * home + tonics] for mode, above, home in _MOTIONS
+    ])  # fmt: skip

@@ -4,6 +4,7 @@ Both models run over pieces of bounded length, so memory does not grow with the 
 """
 
 import math
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,6 +62,18 @@ UNLIKELY_LOGPROB = -1.5
 """Segments below this mean log probability are not words anybody said."""
 UNVOICED = 0.05
 """A segment over which the voice detector's highest probability is below this was imagined."""
+
+COMMONEST = frozenset({
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
+    "before", "but", "by", "can", "could", "did", "do", "does", "for", "from", "get", "give", "go", "good",
+    "had", "has", "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "it's",
+    "i'm", "its", "just", "know", "like", "make", "me", "more", "most", "my", "new", "no", "not", "now",
+    "number", "of", "on", "one", "only", "or", "other", "our", "out", "over", "people", "please", "press",
+    "say", "see", "she", "so", "some", "take", "than", "thank", "that", "that's", "the", "their", "them",
+    "then", "there", "these", "they", "this", "time", "to", "two", "up", "us", "want", "was", "we", "were",
+    "what", "when", "which", "who", "will", "with", "would", "you", "your",
+})  # fmt: skip
+"""Words that make up about half of English text, and of telephone prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,17 @@ class Speech:
             "compression": max((each.compression_ratio for each in self.segments), default=0.0),
             "words_per_s": min(words / max(self.speech_s, 0.5), 8.0),
             "log_words": math.log1p(words),
+            "common_words": common_words(self.text),
         }
+
+
+def common_words(text: str) -> float:
+    """Share of the words of a text that are among the commonest of English, 0 to 1; half of ordinary English is.
+
+    English that Whisper makes of other languages is mostly rare words and inventions.
+    """
+    words = re.findall(r"[a-z']+", text.lower())
+    return sum(word in COMMONEST for word in words) / len(words) if words else 0.0
 
 
 def spans_of(probabilities: NDArray[np.float32], duration_s: float) -> tuple[tuple[float, float], ...]:
@@ -238,9 +261,7 @@ class Transcriber:
             frames = np.pad(block * np.float32(gain), (0, -len(block) % FRAME)).reshape(-1, FRAME)
             contexts = np.vstack([tail[None], frames[:-1, -CONTEXT:]])
             tail = frames[-1, -CONTEXT:]
-            output, state["h"], state["c"] = self._detector.run(
-                None, {"input": np.hstack([contexts, frames]), **state}
-            )
+            output, state["h"], state["c"] = self._detector.run(None, {"input": np.hstack([contexts, frames]), **state})
             found.append(output.reshape(-1).astype(np.float32))
         probabilities = np.concatenate(found) if found else np.zeros(0, np.float32)
         return Voice(duration_s, probabilities, spans_of(probabilities, duration_s))

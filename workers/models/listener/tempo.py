@@ -34,8 +34,8 @@ LONGEST_S = 600.0
 SLOWEST_BPM, FASTEST_BPM = 40.0, 250.0
 FAINTEST_ONSET = 0.5
 """The least 98th percentile of onset strength that music has; steady tones stay below."""
-NOISE_ONSET, NOISE_CONTRAST = 1.5, 6.0
-"""Onsets up to this strength that rise less than this far above the median are the flutter of noise: 1.3 and 5."""
+NOISE_ONSET, NOISE_RIPPLE = 1.5, 0.2
+"""Onsets up to this strength are the flutter of noise (1.3 at most) where the spectrum is as smooth as noise's."""
 QUIETEST = 1e-4
 """A peak below -80 dB of full scale is silence."""
 
@@ -125,12 +125,12 @@ def choose_tempo(evidence: tuple[TempoEvidence, ...], rule: Weights) -> Tempo | 
     """Choose among the candidates of the whole and see whether its halves agree.
 
     Returns:
-        The tempo; None where nothing repeats at the best candidate's period.
+        The tempo; None where nothing repeats at any candidate's period.
     """
     whole, *halves = evidence
     scores = _scores(whole, rule)
     best = int(np.argmax(scores))
-    if whole.pulse[best] <= 0.0:
+    if whole.pulse.max() <= 0.0:
         return None
     bpm = float(whole.bpm[best])
     rest = np.delete(scores, best)
@@ -166,9 +166,12 @@ def onset_curves(samples: Samples) -> NDArray[np.float32] | None:
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     frames = sliding_window_view(np.pad(samples, _WINDOW // 2), _WINDOW)[::_HOP]
     bands = np.empty((len(frames), _BANDS), np.float32)
+    spectrum = np.zeros(_WINDOW // 2 + 1)
     for block in range(0, len(frames), _BLOCK_FRAMES):
         stop = block + _BLOCK_FRAMES
-        bands[block:stop] = np.abs(np.fft.rfft(frames[block:stop] * window)) @ filters
+        magnitude = np.abs(np.fft.rfft(frames[block:stop] * window))
+        bands[block:stop] = magnitude @ filters
+        spectrum += magnitude.sum(axis=0)
     # Relative to the sound's own loudness, with a floor 60 dB below, so that neither gain nor hiss matters.
     loud = np.log1p(1000.0 * bands / (np.percentile(bands, 99) + 1e-9))
     padded = np.pad(loud, ((0, 0), (1, 1)), mode="edge")
@@ -184,9 +187,16 @@ def onset_curves(samples: Samples) -> NDArray[np.float32] | None:
     strongest = float(np.percentile(curves[0], 98))
     if strongest < FAINTEST_ONSET:
         return None
-    if strongest < NOISE_ONSET and strongest < NOISE_CONTRAST * float(np.median(curves[0][curves[0] > 0.0])):
+    if strongest < NOISE_ONSET and _ripple(spectrum) < NOISE_RIPPLE:
         return None
     return np.asarray(curves, np.float32)
+
+
+def _ripple(spectrum: Array) -> float:
+    """How far a spectrum (513,) strays from its own smooth course between 300 Hz and 4 kHz, in logarithms: its tones."""
+    heights = np.log(spectrum + 1e-9)
+    course = np.convolve(heights, _bell(31), "same")
+    return float(np.std((heights - course)[20:256]))
 
 
 def _bell(width: int) -> Array:
@@ -289,7 +299,7 @@ def _around(correlation: Array, lag: Array, *, exact: bool) -> Array:
 def _refined(correlation: Array, bpm: float) -> tuple[float, float]:
     """Move a candidate to where its period and multiples fit best, within 2 %; also its autocorrelation there."""
     tries = bpm * np.linspace(0.98, 1.02, 41)
-    multiples = [ratio for ratio in (1, 2, 3, 4, 6, 8) if 60 / bpm * ratio * _FRAMES_PER_S * 1.02 < _LAGS]  # noqa: PLR2004
+    multiples = [ratio for ratio in (1, 2, 3, 4, 6, 8) if 60 / bpm * ratio * _FRAMES_PER_S * 1.02 < _LAGS]
     fit = sum(_at(correlation, 60 / tries * ratio * _FRAMES_PER_S) for ratio in multiples)
     best = float(tries[int(np.argmax(fit))])
     return best, float(_around(correlation, np.array([60 / bpm * _FRAMES_PER_S]), exact=False)[0])

@@ -1,0 +1,200 @@
+"""What pieces may be made of: tables of rhythms, progressions and instruments, and the styles that choose from them.
+
+The first twelve styles and mixtures of them are for development, the others are held out.
+"""
+
+# ruff: noqa: E501 (a drum pattern reads best in one row)
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DRUMS = 9
+"""The part that General MIDI plays on the drum kit."""
+
+TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""Pitch classes 0 to 11, spelled for test names only."""
+
+MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
+
+KICK, SNARE, CLAP, HAT, OPEN_HAT, RIDE, TOM, SHAKER, STICK = 36, 38, 39, 42, 46, 51, 45, 70, 37
+
+
+class Style(NamedTuple):
+    """What a piece of this kind may be made of; one of each tuple is picked."""
+
+    modes: tuple[str, ...]
+    tempos_bpm: tuple[float, float]
+    progressions: tuple[str, ...]
+    """Chords, a bar each: scale degrees 1 to 7, then "7" for a seventh, "M" or "m" for a forced third, or
+    "b7" for the major chord a whole tone below the tonic."""
+    chords: tuple[str, ...] = ("",)
+    """Names in `FIGURES`."""
+    basses: tuple[str, ...] = ("",)
+    """Names in `BASSES`."""
+    drums: tuple[str, ...] = ("",)
+    """Names in `KITS`."""
+    melody: tuple[float, ...] = (0.5,)
+    """Share of melody beats that are split in two; negative for no melody."""
+    programs: tuple[tuple[int, int, int], ...] = ((0, 0, 32),)
+    """Melody, chords and bass programs."""
+    beats: int = 4
+    """Beats in a bar."""
+    swing: float = 0.5
+    """Where the second half of a beat falls."""
+
+
+FIGURES: dict[str, tuple[tuple[float, float, str], ...]] = {
+    # start and length in beats, then which chord notes: "*" all, digits by index from the lowest
+    "held": ((0, 4, "*"),),
+    "halves": ((0, 2, "*"), (2, 2, "*")),
+    "quarters": tuple((beat, 0.9, "*") for beat in range(4)),
+    "eighths": tuple((beat / 2, 0.45, "*") for beat in range(8)),
+    "alberti": tuple((index / 2, 0.5, "0212"[index % 4]) for index in range(8)),
+    "arpeggio": tuple((index / 2, 0.7, "01232321"[index]) for index in range(8)),
+    "sixteenths": tuple((index / 4, 0.3, "0123"[index % 4]) for index in range(16)),
+    "waltz": ((1, 0.8, "*"), (2, 0.8, "*")),
+    "broken": ((0, 1, "0"), (1, 1, "1"), (2, 1, "2")),
+    "offbeat": tuple((beat + 0.5, 0.3, "*") for beat in range(4)),
+    "backbeat": ((1, 0.4, "*"), (3, 0.4, "*")),
+    "strum": ((0, 1, "*"), (1, 0.5, "*"), (1.5, 0.5, "*"), (2.5, 0.5, "*"), (3, 0.5, "*"), (3.5, 0.5, "*")),
+    "charleston": ((0, 1.2, "*"), (1.5, 0.5, "*")),
+    "bossa": ((0, 0.5, "*"), (1, 0.5, "*"), (2.5, 0.5, "*"), (3.5, 0.5, "*")),
+    "push": ((0, 1.5, "*"), (1.5, 1.5, "*"), (3, 1, "*")),
+    "picking": ((0, 1, "03"), (0.5, 1, "1"), (1, 1, "2"), (1.5, 1, "1"), (2, 1, "03"), (2.5, 1, "1"), (3, 1, "2")),
+    "funk": ((0, 0.2, "*"), (0.75, 0.2, "*"), (1.5, 0.2, "*"), (2.25, 0.2, "*"), (2.75, 0.2, "*"), (3.5, 0.2, "*")),
+}
+
+BASSES: dict[str, tuple[tuple[float, float, int], ...]] = {
+    # start and length in beats, then semitones above the root (7 the fifth)
+    "held": ((0, 4, 0),),
+    "first": ((0, 1, 0),),
+    "halves": ((0, 2, 0), (2, 2, 0)),
+    "fifths": ((0, 2, 0), (2, 2, 7)),
+    "quarters": tuple((beat, 0.9, 0) for beat in range(4)),
+    "eighths": tuple((beat / 2, 0.45, 0) for beat in range(8)),
+    "octaves": tuple((beat / 2, 0.45, 12 * (beat % 2)) for beat in range(8)),
+    "walking": ((0, 1, 0), (1, 1, 4), (2, 1, 7), (3, 1, 9)),
+    "offbeat": tuple((beat + 0.5, 0.4, 0) for beat in range(4)),
+    "sixteenths": tuple((beat + part, 0.2, 0) for beat in range(4) for part in (0.25, 0.5, 0.75)),
+    "bossa": ((0, 1.5, 0), (1.5, 0.5, 7), (2, 1.5, 7), (3.5, 0.5, 0)),
+    "reggae": ((0, 0.7, 0), (1.5, 0.5, 0), (2, 0.7, 7), (3.5, 0.4, 0)),
+    "funk": ((0, 0.4, 0), (0.75, 0.2, 0), (1.5, 0.4, 12), (2.5, 0.2, 7), (3.25, 0.4, 0)),
+}
+
+
+def _steps(pattern: str, drum: int, loud: int, per_beat: int = 4) -> tuple[tuple[float, int, int], ...]:
+    """Hits of one drum from a row of "x" and "-", sixteenths unless told otherwise."""
+    return tuple((index / per_beat, drum, loud) for index, step in enumerate(pattern) if step == "x")
+
+
+KITS: dict[str, tuple[tuple[float, int, int], ...]] = {
+    # start in beats, drum, loudness
+    "rock": _steps("x-------x-------", KICK, 110) + _steps("----x-------x---", SNARE, 105) + _steps("x-x-x-x-x-x-x-x-", HAT, 70),
+    "pop": _steps("x-----x-x-------", KICK, 110) + _steps("----x-------x---", SNARE, 100) + _steps("x-x-x-x-x-x-x-x-", HAT, 65),
+    "ballad": _steps("x---------x-----", KICK, 95) + _steps("----x-------x---", STICK, 80) + _steps("x---x---x---x---", HAT, 55),
+    "four": _steps("x---x---x---x---", KICK, 120) + _steps("--x---x---x---x-", OPEN_HAT, 80),
+    "techno": _steps("x---x---x---x---", KICK, 120) + _steps("----x-------x---", CLAP, 90) + _steps("xxxxxxxxxxxxxxxx", HAT, 55),
+    "disco": _steps("x---x---x---x---", KICK, 115) + _steps("----x-------x---", SNARE, 100) + _steps("x-xxx-xxx-xxx-xx", HAT, 70),
+    "shuffle": _steps("x-----x-----", KICK, 105, 3) + _steps("---x-----x--", SNARE, 100, 3) + _steps("x-xx-xx-xx-x", HAT, 70, 3),
+    "swing": _steps("x--x-xx--x-x", RIDE, 75, 3) + _steps("---x-----x--", HAT, 60, 3),
+    "waltz": _steps("x-----------", KICK, 95) + _steps("----x---x---", HAT, 70),
+    "onedrop": _steps("--------x-------", KICK, 110) + _steps("--------x-------", STICK, 90) + _steps("x-x-x-x-x-x-x-x-", HAT, 60),
+    "half": _steps("x---------x-----", KICK, 115) + _steps("--------x-------", SNARE, 110) + _steps("x-x-x-x-x-x-xxx-", HAT, 65),
+    "breaks": _steps("x---------x-----", KICK, 115) + _steps("----x--x-x--x--x", SNARE, 95) + _steps("x-x-x-x-x-x-x-x-", HAT, 70),
+    "funk": _steps("x--x--x---x-----", KICK, 110) + _steps("----x--x-x--x---", SNARE, 95) + _steps("xxxxxxxxxxxxxxxx", HAT, 60),
+    "bossa": _steps("x-----xxx-----xx", KICK, 85) + _steps("x--x--x---x--x--", STICK, 80) + _steps("xxxxxxxxxxxxxxxx", SHAKER, 50),
+    "march": _steps("x-------x-------", KICK, 100) + _steps("----x-xx----x-xx", SNARE, 85),
+}  # fmt: skip
+
+POP = ("1 5 6 4", "1 6 4 5", "1 4 5 1", "6 4 1 5", "1 4 6 5", "1 5 6 3 4 1 4 5", "1 4 1 5")
+DARK = ("1 6 3 7", "1 4 5 1", "1 7 6 7", "1 6 7 1", "1 4 7 3 6 2 5M 1", "1 6 4 5M", "1 4 1 5M")
+CLASSIC = ("1 5 1 4 1 4 5 1", "1 4 5 1", "1 2 5 1", "1 6 2 5 1 4 5 1", "1 1 5 5 5 5 1 1")
+CLASSIC_MINOR = ("1 4 5M 1", "1 5M 1 4 1 4 5M 1", "1 6 4 5M 1 4 5M 1", "1 1 5M 5M 5M 5M 1 1")
+BOTH = ("major", "minor")
+
+STYLES: dict[str, Style] = {
+    "pop": Style(("major",), (80, 140), POP, ("eighths", "quarters", "held", "strum"), ("quarters", "eighths"),
+                 ("pop", "rock"), (0.3, 0.6), ((73, 0, 33), (81, 4, 33), (0, 25, 32), (52, 0, 33))),
+    "minor pop": Style(("minor",), (75, 140), DARK, ("eighths", "held", "arpeggio"), ("quarters", "eighths", "halves"),
+                       ("pop", "rock"), (0.3, 0.6), ((81, 0, 33), (66, 48, 33), (0, 27, 34))),
+    "rock": Style(BOTH, (95, 175), ("1 b7 4 1", "1 4 5 4", "1 5 4 4", "1 4 1 5"), ("eighths", "quarters"), ("eighths",),
+                  ("rock",), (0.4,), ((30, 30, 34), (29, 29, 33), (18, 30, 34))),
+    "blues": Style(("major",), (70, 130), ("17 17 17 17 47 47 17 17 57 47 17 57",), ("quarters", "backbeat"),
+                   ("walking", "quarters"), ("shuffle",), (0.5,), ((66, 0, 32), (22, 26, 33)), swing=0.667),
+    "waltz": Style(BOTH, (85, 180), CLASSIC, ("waltz", "broken"), ("first",), ("", "", "waltz"), (0.2, 0.5),
+                   ((40, 48, 32), (0, 0, 0), (21, 24, 32), (73, 46, 43)), beats=3),
+    "alberti": Style(("major",), (80, 150), CLASSIC, ("alberti",), ("",), ("",), (0.2, 0.5), ((0, 0, 0), (6, 6, 6))),
+    "minor alberti": Style(("minor",), (80, 140), CLASSIC_MINOR, ("alberti",), ("",), ("",), (0.3,),
+                           ((0, 0, 0), (6, 6, 6), (73, 0, 0))),
+    "ballad": Style(BOTH, (55, 90), ("1 6 4 5", "1 4 1 5", "1 5 6 4"), ("arpeggio", "halves"), ("halves", "held"),
+                    ("ballad", ""), (0.4,), ((68, 48, 32), (0, 0, 32), (40, 48, 43))),
+    "techno": Style(("minor",), (118, 150), ("1 1 6 7", "1 1 1 1", "1 6 3 7"), ("offbeat", "held", "sixteenths"),
+                    ("offbeat", "sixteenths"), ("four", "techno"), (0.5, -1), ((81, 90, 38), (80, 81, 39))),
+    "strum": Style(("major",), (85, 150), POP, ("strum",), ("", "halves"), ("",), (0.4,),
+                   ((73, 25, 32), (22, 24, 32), (52, 25, 32))),
+    "jazz": Style(("major",), (90, 190), ("27 57 17 17", "17 67 27 57", "27 57 17 67"), ("charleston", "quarters"),
+                  ("walking",), ("swing",), (0.6,), ((66, 0, 32), (56, 26, 32), (11, 4, 32)), swing=0.667),
+    "melody": Style(BOTH, (80, 150), CLASSIC, ("",), ("",), ("",), (0.2, 0.5),
+                    ((73, 0, 0), (40, 0, 0), (0, 0, 0), (68, 0, 0))),
+    "reggae": Style(BOTH, (65, 100), ("1 4 5 4", "1 5 6 4", "1 4 1 5"), ("offbeat",), ("reggae",), ("onedrop",), (0.5,),
+                    ((22, 16, 33), (73, 27, 33))),
+    "bossa": Style(BOTH, (100, 150), ("17 67 27 57", "17 47 27 57"), ("bossa",), ("bossa",), ("bossa",), (0.5,),
+                   ((73, 24, 32), (66, 0, 32))),
+    "disco": Style(BOTH, (105, 132), ("1 6 4 5", "1 4 6 5", "1 6 3 7"), ("eighths", "push"), ("octaves",), ("disco",),
+                   (0.4,), ((61, 48, 38), (56, 0, 33))),
+    "synthwave": Style(("minor",), (80, 120), DARK, ("held", "sixteenths"), ("eighths",), ("rock", "four"), (0.2,),
+                       ((81, 90, 38), (80, 89, 39))),
+    "hip hop": Style(("minor",), (70, 100), ("1 6 7 1", "1 4 6 5M", "1 7 6 5M"), ("held", "halves"), ("halves",),
+                     ("half", "pop"), (0.5,), ((11, 4, 38), (4, 48, 39))),
+    "hymn": Style(("major",), (60, 110), ("1 4 5 1", "1 6 2 5", "1 5 6 4 1 4 5 1"), ("quarters", "halves"),
+                  ("quarters", "halves"), ("",), (0.1,), ((52, 19, 19), (19, 19, 19), (60, 61, 58))),
+    "fingerpicking": Style(BOTH, (75, 130), ("1 5 6 4", "1 4 1 5", "1 6 4 5"), ("picking",), ("", "first"), ("",),
+                           (0.3, -1), ((73, 24, 32), (40, 25, 32))),
+    "march": Style(("major",), (100, 130), CLASSIC, ("backbeat", "offbeat"), ("fifths",), ("march",), (0.3,),
+                   ((56, 61, 58), (72, 60, 58))),
+    "minor piano": Style(("minor",), (60, 120), DARK, ("arpeggio", "quarters"), ("halves", "held"), ("",), (0.4,),
+                         ((0, 0, 0), (1, 1, 1))),
+    "funk": Style(BOTH, (90, 120), ("1 4 1 4", "17 17 47 47"), ("funk",), ("funk",), ("funk",), (0.6,),
+                  ((61, 27, 36), (66, 7, 37))),
+    "breakbeat": Style(("minor",), (155, 176), ("1 1 6 7", "1 6 4 7"), ("held",), ("held", "push"), ("breaks",),
+                       (0.1,), ((81, 90, 38), (11, 89, 39))),
+    "string quartet": Style(BOTH, (70, 140), CLASSIC, ("eighths", "quarters"), ("quarters", "halves"), ("",), (0.4,),
+                            ((40, 48, 42), (40, 41, 42))),
+}  # fmt: skip
+
+BASSES["push"] = ((0, 1.5, 0), (1.5, 1, 0), (2.5, 1.5, 7))
+
+DEVELOPMENT_STYLES = tuple(STYLES)[:12]
+"""The styles that rules and weights may be fitted on; those after them are held out."""
+
+
+def _mixed() -> dict[str, Style]:
+    """Styles that mix what the development styles use, so that no style fixes the tempo or the instruments."""
+    used = [STYLES[name] for name in DEVELOPMENT_STYLES]
+    four = [style for style in used if style.beats == 4]
+
+    def union(field: str) -> tuple[str, ...]:
+        return tuple(sorted({choice for style in four for choice in getattr(style, field)}))
+
+    chords = tuple(choice for choice in union("chords") if choice)
+    basses = (*union("basses"), "", "fifths", "first")
+    drums = (*union("drums"), "", "", "")
+    programs = tuple(choice for style in four for choice in style.programs)
+    every = tuple(choice for style in used for choice in style.programs)
+    split = (0.2, 0.4, 0.6)
+    return {
+        "mixed major": Style(("major",), (58, 185), POP + CLASSIC, chords, basses, drums, split, programs),
+        "mixed minor": Style(("minor",), (58, 185), DARK + CLASSIC_MINOR, chords, basses, drums, split, programs),
+        "mixed three": Style(BOTH, (70, 190), CLASSIC, ("waltz", "broken", "quarters", "held", "eighths", "arpeggio"),
+                             ("first", "quarters", "", "held"), ("", "waltz"), split, every, beats=3),
+        "random four": Style(BOTH, (58, 185), ("1 5 6 4", "1 4 1 5", "1 6 4 5", "1 4 5 1"), ("random",), ("random",),
+                             ("random",), (0.2, 0.5, -1), programs),
+        "random three": Style(BOTH, (70, 185), ("1 5 6 4", "1 4 1 5", "1 6 4 5", "1 4 5 1"), ("random",), ("random",),
+                              ("random",), (0.2, 0.5, -1), every, beats=3),
+    }  # fmt: skip
+
+
+MIXED_STYLES = _mixed()
+STYLES.update(MIXED_STYLES)
+HELD_OUT_STYLES = tuple(name for name in STYLES if name not in DEVELOPMENT_STYLES and name not in MIXED_STYLES)
