@@ -15,13 +15,12 @@ import threading
 import time
 from pathlib import Path
 
-from workers.decode.decoder import Order, decode
-from workers.decode.limits import DecodeLimits
-
 from earmark.domain import Clip, Record, Technical
 from earmark.settings import Settings
 from earmark.vocabulary import Origin
 from runtime.wiring import connect, make_intake, open_worker
+from workers.decode.decoder import Order, decode
+from workers.decode.limits import DecodeLimits
 from workers.model_process import load
 from workers.models.catalogue import find_model
 

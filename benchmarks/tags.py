@@ -1,6 +1,6 @@
 """How fast the music tagger is, beside a plain PyTorch rebuild of the same two networks.
 
-    python -m benchmarks.tags [--threads N] [--json]
+    python -m benchmarks.tags [--threads N] [--json PATH]
 
 Both sides run the same pictures, in the same process, in turn; the ratio is the median over the pairs.  The figure
 is seconds of audio per second of processor time.  It is taken on one thread unless told otherwise: with more, the
@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -165,15 +166,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of the music tagger beside a PyTorch rebuild.")
     parser.add_argument("--threads", type=int, default=1, help="threads of both sides (default: %(default)s)")
     parser.add_argument("--windows", type=int, default=16, help="windows of 3 s in a run, at least 8")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON instead of a table")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     try:
         figures = measure(arguments.threads, max(arguments.windows, 8))
     except ModuleNotFoundError as missing:
         sys.exit(f"The comparison needs {missing.name}: pip install torch onnx")
     if arguments.json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-        return
+        arguments.json.write_text(json.dumps(figures))
     table = Table(title=f"Music tags, {figures['threads']:.0f} thread(s)", title_justify="left")
     table.add_column("")
     table.add_column("audio s per processor s", justify="right")
