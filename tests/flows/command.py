@@ -28,6 +28,11 @@ class Command:
             [EARMARK, *arguments], env=self.environment, capture_output=True, text=True, timeout=110
         )
 
+    def busy(self) -> bool:
+        """Whether some job is being worked on."""
+        status = self.run("status", "--json")
+        return status.returncode == 0 and any(row["leased"] for row in json.loads(status.stdout))
+
     @contextmanager
     def started(self, *arguments: str | os.PathLike[str]) -> "Iterator[subprocess.Popen[str]]":
         """A running command; killed at the end of the context if it still runs."""

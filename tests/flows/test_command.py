@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.flows.command import Command, lines
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
 SILENCE = next(EXAMPLES.glob("silence*"))
+CLIPS = [EXAMPLES / name for name in ("piano-solo.wav", "waterfall.m4a", "birds.ogg")]
 SPEECH = next(EXAMPLES.glob("speech-english*"))
 
 
@@ -125,3 +127,49 @@ def test_a_worker_told_to_stop_ends_cleanly(earmark: Command, number: int) -> No
         _, errors = worker.communicate(timeout=60)
     assert worker.returncode == 0
     assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_interrupted_and_run_again(earmark: Command) -> None:
+    """Ctrl-C ends analyze with 130, spends no try, and the same command finishes the work."""
+    with earmark.started("analyze", *CLIPS, "--format", "jsonl") as process:
+        while not earmark.busy():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Run the same command again" in errors
+    assert "Traceback" not in errors
+    lines(output)
+    again = earmark.run("analyze", *CLIPS, "--format", "jsonl")
+    assert [line["status"] for line in lines(again.stdout)] == ["done"] * len(CLIPS)
+    assert earmark.run("report", "failures_by_kind").stdout == "No rows yet.\n"
+
+
+@pytest.mark.slow
+def test_two_commands_at_once_on_one_folder(earmark: Command) -> None:
+    """Both give every record, in their own order, and each file was analysed once."""
+    with (
+        earmark.started("analyze", *CLIPS, "--format", "jsonl") as first,
+        earmark.started("analyze", *CLIPS[::-1], "--format", "jsonl") as second,
+    ):
+        one, two = (lines(process.communicate(timeout=110)[0]) for process in (first, second))
+    assert [line["source"] for line in one] == [str(path) for path in CLIPS]
+    assert one == two[::-1]
+    assert {line["status"] for line in one} == {"done"}
+    rows = json.loads(earmark.run("report", "analyses_by_content_type", "--json").stdout)
+    assert sum(row["analyses"] for row in rows) == len(CLIPS)
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_is_no_error(earmark: Command) -> None:
+    """Piped into something that stops reading, analyze ends quickly and quietly."""
+    with earmark.started("analyze", *CLIPS, "--format", "jsonl") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        process.wait(timeout=60)
+    assert "Traceback" not in errors
+    assert process.returncode in {0, 130}

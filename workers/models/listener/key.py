@@ -27,7 +27,7 @@ SHORTEST_S = 2.0
 """Less than this holds no harmony."""
 LONGEST_S = 600.0
 """Of a longer sound only the middle ten minutes are listened to."""
-LEAST_PITCHED = 0.04
+LEAST_PITCHED = 0.02
 """The least strength of tuned peaks that is music; white noise stays below, having peaks at every frequency."""
 
 MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")

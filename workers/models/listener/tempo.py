@@ -193,7 +193,7 @@ def onset_curves(samples: Samples) -> NDArray[np.float32] | None:
 
 
 def _ripple(spectrum: Array) -> float:
-    """How far a spectrum (513,) strays from its own smooth course between 300 Hz and 4 kHz, in logarithms: its tones."""
+    """How far a spectrum (513,) strays from its smooth course between 300 Hz and 4 kHz, in logarithms: its tones."""
     heights = np.log(spectrum + 1e-9)
     course = np.convolve(heights, _bell(31), "same")
     return float(np.std((heights - course)[20:256]))
