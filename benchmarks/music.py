@@ -1,7 +1,8 @@
 """The music that tempo and key are measured on: rendered pieces and tunes of known tempo and key, kept on disk.
 
 Development: twelve styles and mixtures of them, and tunes of two books, with FluidR3 and MuseScore's General sound
-fonts.  Held out: twelve other styles and other tunes, with TimGM6mb.  Nothing was ever fitted on the held-out part.
+fonts.  Held out: twelve other styles and other tunes, with TimGM6mb.  No weight was fitted on the held-out part, but
+its figures were seen while features and limits were chosen: `docs/tempo-and-key.md` says how.
 """
 
 from __future__ import annotations

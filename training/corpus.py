@@ -37,7 +37,7 @@ FOLDS = 4
 LENGTHS_S = (2.0, 3.0, 5.0, 8.0, 10.0, 12.0)
 SEED = 20_261_121
 INSTRUMENTAL = frozenset({
-    "naev-data", "supertuxkart-data", "colobot-common-sounds", "freecol", "lomiri-sounds", "planetblupi-music-ogg",
+    "supertuxkart-data", "colobot-common-sounds", "freecol", "lomiri-sounds", "planetblupi-music-ogg",
     "supertux-data", "extremetuxracer-data", "sonic-pi-samples", "fretsonfire-songs-sectoid",
 })  # fmt: skip
 """Packages whose music is taken to have no singing: games and rings; the event detector hears next to none."""

@@ -91,7 +91,7 @@ class Weights(NamedTuple):
 def estimate_tempo(samples: Samples) -> Tempo | None:
     """Estimate the tempo of music.
 
-    Takes about 0.1 s of one core and 10 MB for each minute of sound.
+    Takes about 0.1 s of one core and 20 MB for each minute of sound.
 
     Args:
         samples: mono at 16 kHz, finite; (samples,).  Of more than ten minutes the middle ten are used.
