@@ -28,8 +28,7 @@ from workers.models.listener.events import level_gain
 
 Samples = NDArray[np.float32]
 
-# faster-whisper makes progress bars, shown or not; their lock is by default one between processes, which a killed
-# process would leave behind.
+# faster-whisper makes progress bars, shown or not; their default lock is one that a killed process leaves behind.
 tqdm.set_lock(threading.RLock())
 
 FRAME = 512
