@@ -5,7 +5,7 @@ DEV := .venv-dev
 BENCH := .venv-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench clean
+.PHONY: help setup demo test check fix bench docs clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ fix: $(DEV)/.made ## Mend what the linter can mend, and format
 
 bench: $(BENCH)/.made ## Measure every figure in the README and write it there
 	$(BENCH)/bin/python -m benchmarks
+
+docs: $(DEV)/.made ## Write docs/settings.md and what the demo prints into the README
+	$(DEV)/bin/python -m runtime.settings_page
+	$(DEV)/bin/python -m benchmarks.demo
 
 clean: ## Remove environments and caches, keep data
 	rm -rf $(VENV) $(DEV) $(BENCH) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -10,8 +10,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.page import write_between
+
 README = Path("README.md")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 ALL = ("pipeline", "queue", "tags", "memory")
 
 
@@ -60,13 +61,6 @@ def figures(found: dict[str, dict[str, float]]) -> str:
     )
 
 
-def write(text: str) -> None:
-    """Put the table between its markers."""
-    page = README.read_text(encoding="utf-8")
-    before, after = page.split(BEGIN)[0], page.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     """Run the benchmarks that are asked for, all by default."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -80,7 +74,7 @@ def main() -> None:
             subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--json", str(place)], check=True)
             found[name] = json.loads(place.read_text())
     if not options.names:
-        write(figures(found))
+        write_between(README, "figures", figures(found))
         print(f"Written into {README}")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import textwrap
 from enum import StrEnum
 from types import TracebackType
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from earmark.metadata import Rated
+from earmark.metadata import AudioMetadata, Rated
 from runtime.result import Result
 
 
@@ -162,49 +163,54 @@ HEARD_CHARS = 62
 
 
 class TableWriter(_Open):
-    """A table for a person, printed when all is known."""
+    """A table for a person, printed when all is known; the folder that all files share is named once, above it."""
 
     def __init__(self, stream: TextIO) -> None:
         """Write to a terminal or a file."""
         super().__init__(stream)
-        width = None if stream.isatty() else 160
-        self._console = Console(file=stream, width=width)
-        self._table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        self._table.add_column("file", overflow="fold", max_width=48)
-        self._table.add_column("what it is", no_wrap=True)
-        self._table.add_column("sure", justify="right", no_wrap=True)
-        self._table.add_column("length", justify="right", no_wrap=True)
-        self._table.add_column("tempo", justify="right", no_wrap=True)
-        self._table.add_column("key", no_wrap=True)
-        self._table.add_column("heard", overflow="fold")
+        width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
+        self._console = Console(file=stream, width=width, highlight=False)
+        self._rows: list[tuple[str, list[str | Text]]] = []
 
     def write(self, result: Result) -> None:
         """Keep one row."""
-        source = Text(result.source)
-        if result.analysis is None:
-            fault = result.fault
-            what = Text(result.status, style="red")
-            self._table.add_row(source, what, "", "", "", "", Text(f"{fault.message}. {fault.remedy}" if fault else ""))
-            return
-        metadata, technical = result.analysis.metadata, result.analysis.technical
-        confidence = result.analysis.confidence
-        self._table.add_row(
-            source,
-            metadata.content_type.value or "?",
-            "" if confidence is None else Text(f"{confidence:.0%}", style=_colour(confidence)),
-            _length(technical.duration_s),
-            "" if metadata.tempo_bpm.value is None else f"{metadata.tempo_bpm.value:.0f}",
-            metadata.key.value or "",
-            Text(textwrap.shorten(_heard(result), HEARD_CHARS, placeholder=" …")),
-        )
+        self._rows.append((result.source, _cells(result)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Print the table."""
-        if self._table.row_count:
-            self._console.print(self._table)
+        shared = os.path.commonprefix([source for source, _ in self._rows]).rpartition("/")[0]  # noqa: RUF071  # cut at a slash
+        folder = shared if len(self._rows) > 1 else ""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table.add_column("file", overflow="fold", max_width=48)
+        for name in ("what it is", "sure", "length", "tempo", "key"):
+            right = name in {"sure", "length", "tempo"}
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        table.add_column("heard", overflow="fold")
+        for source, cells in self._rows:
+            table.add_row(Text(source.removeprefix(f"{folder}/") if folder else source), *cells)
+        if self._rows:
+            if folder:
+                self._console.print(Text(f"in {folder}"))
+            self._console.print(table)
         super().__exit__(kind, error, trace)
+
+
+def _cells(result: Result) -> list[str | Text]:
+    if result.analysis is None:
+        fault = result.fault
+        why = Text(f"{fault.message}. {fault.remedy}" if fault else "")
+        return [Text(result.status, style="red"), "", "", "", "", why]
+    metadata, confidence = result.analysis.metadata, result.analysis.confidence
+    return [
+        metadata.content_type.value or "?",
+        "" if confidence is None else Text(f"{confidence:.0%}", style=_colour(confidence)),
+        _length(result.analysis.technical.duration_s),
+        "" if metadata.tempo_bpm.value is None else f"{metadata.tempo_bpm.value:.0f}",
+        metadata.key.value or "",
+        Text(textwrap.shorten(_heard(metadata), HEARD_CHARS, placeholder=" …")),
+    ]
 
 
 def writer(kind: Format, stream: TextIO) -> Writer:
@@ -228,11 +234,9 @@ def _length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _heard(result: Result) -> str:
-    assert result.analysis is not None  # noqa: S101  # the caller checked
-    metadata = result.analysis.metadata
+def _heard(metadata: AudioMetadata) -> str:
     words: list[Rated[str]] = [*metadata.genres[:2], *metadata.instruments[:3]]  # type: ignore[list-item]  # enums are strings
     parts = [str(word.value) for word in words]
     if metadata.transcript.value:
         parts.append(f"“{metadata.transcript.value}”")
-    return ", ".join(parts) if parts else metadata.description.value or ""
+    return ", ".join(parts)

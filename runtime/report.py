@@ -1,6 +1,7 @@
 """``earmark report`` and ``earmark status``: what the warehouse and the queues say."""
 
 import json
+import os
 import sys
 
 from rich import box
@@ -11,6 +12,9 @@ from rich.text import Text
 from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
 from runtime.wiring import connect
+
+WIDTH = 200
+"""Columns of a table that goes to a file or a pipe."""
 
 
 def list_reports(*, as_json: bool) -> None:
@@ -67,10 +71,11 @@ def _print_json(value: object) -> None:
 def _print_table(rows: list[dict[str, object]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left")
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if value is None else _text(value)) for value in row.values()))
-    Console().print(table)
+    wide = sys.stdout.isatty() or os.environ.get("COLUMNS")
+    Console(width=None if wide else WIDTH).print(table)
 
 
 def _text(value: object) -> str:

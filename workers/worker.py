@@ -59,6 +59,7 @@ class Worker:
         self._failed_starts = 0
         self._resume_at = 0.0
         self._loads_seen = 0
+        self._loading: Future[None] | None = None
         self._hurry = threading.Event()
 
     @property
@@ -101,6 +102,8 @@ class Worker:
 
     def close(self) -> None:
         """End the threads; the parts belong to whoever made them."""
+        if self._loading is not None and not self._loading.done():
+            self._parts.model.kill()  # nobody needs it any more
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._predictor.shutdown(wait=True, cancel_futures=True)
 
@@ -117,7 +120,7 @@ class Worker:
             return 0
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
-            self._predictor.submit(self._parts.model.start)  # loads while the first clips are decoded
+            self._loading = self._predictor.submit(self._parts.model.start)  # while the first clips are decoded
         for lease in leases:
             flight = Flight(lease, now)
             self._decoding[self._threads.submit(self._prepare, flight)] = flight

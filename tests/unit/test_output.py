@@ -79,6 +79,24 @@ def test_the_table_shows_text_as_text(results: list[Result]) -> None:
     assert written(Format.TABLE, []) == ""
 
 
+@pytest.mark.parametrize(
+    ("sources", "folder"),
+    [
+        (["a/b/1.wav", "a/b/2.wav"], "in a/b"),
+        (["a/b/1.wav", "a/c/2.wav"], "in a"),
+        (["/x/1.wav", "2.wav"], "file"),
+        (["a/1.wav", "a/1.wav"], "in a"),
+        (["a/1.wav"], "file"),
+    ],
+)
+def test_the_table_names_a_shared_folder_once(sources: list[str], folder: str) -> None:
+    """Relative, absolute, doubled and mixed names: every one is printed whole, the folder once."""
+    table = written(Format.TABLE, [Result(source, "rejected") for source in sources])
+    assert table.splitlines()[0].strip().startswith(folder)
+    for source in sources:
+        assert source.removeprefix(f"{folder.removeprefix('in ')}/") in table
+
+
 def test_folders_are_searched_by_content_and_by_name(tmp_path: Path) -> None:
     """Audio without a suffix is found, text named .mp3 is kept to be rejected, other files are skipped; in order."""
     (tmp_path / "b").mkdir()

@@ -6,6 +6,7 @@ like music, speech or another sound; a second one weighs these, the events and t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -120,14 +121,14 @@ class ContentJudge:
         return shares
 
 
-def linear(rows: Floats, weights: dict[str, Floats], name: str) -> Floats:
+def linear(rows: Floats, weights: Mapping[str, Floats], name: str) -> Floats:
     """A standardised linear model: (n, inputs) to (n, outputs)."""
     standard = (rows - weights[f"{name}_mean"]) / weights[f"{name}_scale"]
     scores: Floats = standard @ weights[f"{name}_weight"] + weights[f"{name}_bias"]
     return scores
 
 
-def network(rows: Floats, weights: dict[str, Floats]) -> Floats:
+def network(rows: Floats, weights: Mapping[str, Floats]) -> Floats:
     """The clip model: standardise, one hidden layer of rectified units, log odds per content type."""
     hidden = np.maximum(linear(rows, weights, "hidden"), 0.0)
     answer: Floats = hidden @ weights["answer_weight"] + weights["answer_bias"]
