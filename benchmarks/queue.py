@@ -34,7 +34,7 @@ from runtime.analyze import ROUTED_AT_ONCE
 from runtime.local.queue import LocalQueue
 
 JOBS = 20_000
-ROUNDS = 3
+ROUNDS = 1
 PROCESSES = 2
 JOB_BYTES = 300
 LEASE_S = 600.0
@@ -290,7 +290,7 @@ def main() -> None:
     )
     print(f"earmark ÷ the fastest peer: put {put_ratio:.1f}, drained {drain_ratio:.1f}")
     if options.json:
-        figures = {"put_ratio": put_ratio, "drain_ratio": drain_ratio}
+        figures = {"jobs": options.jobs, "put_ratio": put_ratio, "drain_ratio": drain_ratio}
         figures |= {f"{name}_put_per_s": value for name, value in put.items()}
         figures |= {f"{name}_drained_per_s": value for name, value in drained.items()}
         options.json.write_text(json.dumps(figures))
