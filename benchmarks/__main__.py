@@ -35,7 +35,7 @@ def rows(name: str, found: Mapping[str, float]) -> list[tuple[str, str, str]]:
     if name == "queue":
         return [
             (
-                f"queue, {found['jobs']:,.0f} durable jobs, two processes: drained a second ÷ the faster of huey, litequeue",
+                f"queue, {found['jobs']:,.0f} durable jobs, 2 processes: drained a second ÷ best of huey, litequeue",
                 f"{found['drain_ratio']:.1f}",
                 "at least 2",
             ),

@@ -34,7 +34,7 @@ Weights = dict[str, Floats]
 
 FOLDS = 4
 HIDDEN = 16
-NETWORKS = 5
+NETWORKS = 4
 """Networks of different random starts that are averaged."""
 FEMALE = frozenset({
     "asterisk-core-sounds-en-wav", "asterisk-core-sounds-es-wav", "asterisk-core-sounds-fr-wav",
@@ -66,8 +66,12 @@ def fit_linear(rows: Floats, answers: Sequence[int], kinds: int, name: str, stre
     standard, weights = standardised(rows, name)
     model = LogisticRegression(C=strength, max_iter=400, class_weight="balanced").fit(standard, answers)
     weight, bias = np.zeros((rows.shape[1], kinds)), np.full(kinds, -9.0)
+    # Of two classes scikit-learn keeps only the second one's odds.
+    two = len(model.classes_) == 2
+    coefficients = np.vstack([-model.coef_ / 2, model.coef_ / 2]) if two else model.coef_
+    intercepts = np.concatenate([-model.intercept_ / 2, model.intercept_ / 2]) if two else model.intercept_
     for index, kind in enumerate(model.classes_):
-        weight[:, kind], bias[kind] = model.coef_[index], model.intercept_[index]
+        weight[:, kind], bias[kind] = coefficients[index], intercepts[index]
     return weights | {f"{name}_weight": weight, f"{name}_bias": bias}
 
 
@@ -95,10 +99,6 @@ class Heard:
         self.kept = [recall(corpus, row) for row in self.rows]
         self.folds = np.array([row["fold"] for row in self.rows])
         self.windows = [content.window_inputs(frames) for frames, _, _ in self.kept]
-
-    def named(self, *fields: str) -> list[str]:
-        """One field of every row, or several joined."""
-        return ["/".join(str(row[field]) for field in fields) for row in self.rows]
 
 
 def fit_content(heard: Heard, chosen: NDArray[np.bool_]) -> Weights:
@@ -163,12 +163,15 @@ def vocals_of(row: Row) -> str:
 
 
 def fit_vocals(heard: Heard, chosen: NDArray[np.bool_]) -> Weights:
-    """The vocals model, from clips whose singer or speaker is known."""
+    """Whether somebody sings or speaks, and who, from clips where that is known."""
     names = [kind.value for kind in labels.SINGERS]
     picked = [i for i in np.flatnonzero(chosen) if vocals_of(heard.rows[i])]
-    rows = np.array([labels.vocal_inputs(*heard.kept[i]) for i in picked])
     answers = [names.index(vocals_of(heard.rows[i])) for i in picked]
-    return fit_linear(rows, answers, len(names), "vocals", 0.003)
+    rows = np.array([labels.vocal_inputs(*heard.kept[i]) for i in picked])
+    someone = fit_linear(rows, [min(answer, 1) for answer in answers], 2, "someone", 0.03)
+    sung = [i for i, answer in zip(picked, answers, strict=True) if answer]
+    rows = np.array([labels.singer_inputs(*heard.kept[i]) for i in sung])
+    return someone | fit_linear(rows, [answer - 1 for answer in answers if answer], len(names) - 1, "singer", 0.03)
 
 
 def across_folds(
@@ -228,9 +231,7 @@ def judged_vocals(heard: Heard) -> Judged:
     """Held-out singers and speakers; "present" is right for anybody."""
 
     def answer(index: int, weights: Weights) -> Floats:
-        rows = labels.vocal_inputs(*heard.kept[index])[None]
-        shares: Floats = content.softmax(content.linear(rows, weights, "vocals"))[0]
-        return shares
+        return labels.vocal_shares(*heard.kept[index], weights)
 
     found: Judged = []
     for index, shares in across_folds(heard, fit_vocals, answer).items():
@@ -326,9 +327,8 @@ def main() -> None:
     everything = np.ones(len(heard.rows), bool)
     _save(content.WEIGHTS, fit_content(heard, everything))
     _save(labels.WEIGHTS, fit_instruments(heard, everything) | fit_vocals(heard, everything))
-    listed = (given.corpus / "clips.jsonl").read_bytes()
     made = {
-        "corpus_sha256": hashlib.sha256(listed).hexdigest(),
+        "corpus_sha256": hashlib.sha256((given.corpus / "clips.jsonl").read_bytes()).hexdigest(),
         "clips": len(heard.rows),
         "answers": {field: len(answers) for field, answers in judged.items()},
         "by": "python -m training.fit; see docs/calibration.md",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from earmark.vocabulary import Basis
 from workers.models.listener import speech
 from workers.models.listener.calibration import Calibration, Platt
+from workers.models.listener.english import common_words
 from workers.models.listener.speech import (
     FRAME,
     PIECE_S,
@@ -22,7 +23,6 @@ from workers.models.listener.speech import (
     Speech,
     Transcriber,
     Voice,
-    common_words,
     pieces_of,
     rated_words,
     spans_of,
@@ -133,12 +133,14 @@ def test_likely_english_is_rated() -> None:
     assert transcript.basis is Basis.CALIBRATED
 
 
-def test_nonsense_is_withheld() -> None:
-    """What is likelier not to be English has neither language nor transcript."""
-    curves = Calibration({"language": Platt(3.0, {"mean_logprob": 4.0}), "transcript": Platt(1.0, {})})
-    language, transcript = rated_words(said("the the", logprob=-1.2), curves)
-    assert language.value is None
-    assert transcript.value is None
+@pytest.mark.parametrize(
+    ("bias", "language", "text"), [(3.0, "en", "the the"), (-1.0, None, "the the"), (-3.0, None, None)]
+)
+def test_nonsense_is_withheld(bias: float, language: str | None, text: str | None) -> None:
+    """What is likelier not to be English has no language; what almost certainly is not has no transcript either."""
+    curves = Calibration({"language": Platt(bias, {}), "transcript": Platt(-2.0, {})})
+    found = rated_words(said("the the"), curves)
+    assert [each.value for each in found] == [language, text]
 
 
 def test_english_is_made_of_common_words() -> None:

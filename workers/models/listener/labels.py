@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from earmark.metadata import Rated
 from earmark.vocabulary import Basis, Genre, Instrument, Mood, Vocals
-from workers.models.listener.calibration import Calibration
+from workers.models.listener.calibration import Calibration, log_odds
 from workers.models.listener.content import linear, softmax
 from workers.models.listener.events import MUSIC, SINGING, SPEECH
 from workers.models.listener.speech import Voice
@@ -82,7 +82,16 @@ INSTRUMENT_FLOOR, INSTRUMENT_MOST = 0.4, 4
 INSTRUMENTS: tuple[Instrument, ...] = tuple(Instrument)
 """The columns of the instrument model."""
 SINGERS = (Vocals.NONE, Vocals.MALE, Vocals.FEMALE, Vocals.CHOIR)
-"""The columns of the vocals model; ``present`` is for somebody of whom no more is sure."""
+"""Who can be told apart; ``present`` is for somebody of whom no more is sure."""
+VOICE_TAGS = (
+    "msd/female vocalists", "msd/male vocalists", "msd/female vocalist", "msd/instrumental", "msd/soul",
+    "mtt/vocal", "mtt/female", "mtt/opera", "mtt/male", "mtt/singing", "mtt/vocals", "mtt/no vocals", "mtt/woman",
+    "mtt/male vocal", "mtt/no vocal", "mtt/man", "mtt/choir", "mtt/voice", "mtt/male voice", "mtt/female vocal",
+    "mtt/no voice", "mtt/female voice", "mtt/choral",
+)  # fmt: skip
+"""The tags that say who sings.  Measured: the last layers tell whether somebody does better, but who does worse."""
+TAG_EDGE = 1e-3
+"""Tags are not trusted to be less likely than this, nor to be likelier than one minus this."""
 SURE = 0.5
 """A kind of singer less likely than this is only "present"."""
 
@@ -104,16 +113,30 @@ def label_inputs(frames: TagFrames) -> Floats:
 
 
 def vocal_inputs(frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Floats:
-    """What the vocals model sees of a clip: ``label_inputs``, then events and voice, (408,)."""
+    """What says whether anybody sings or speaks: ``label_inputs``, then events and voice, (408,)."""
+    return np.concatenate([label_inputs(frames), _voice_inputs(events, voice)])
+
+
+def singer_inputs(frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Floats:
+    """What says who does: log odds of ``VOICE_TAGS``, then events and voice, (31,)."""
+    heard = averaged(frames)
+    odds = [log_odds(min(1.0 - TAG_EDGE, max(TAG_EDGE, heard[tag]))) for tag in VOICE_TAGS]
+    return np.concatenate([odds, _voice_inputs(events, voice)])
+
+
+def _voice_inputs(events: NDArray[np.float32], voice: Voice) -> Floats:
     seen = events.astype(np.float64) if len(events) else np.zeros((1, 3))
-    heard = voice.probabilities if len(voice.probabilities) else np.zeros(1, np.float32)
-    extra = [
-        *(seen[:, kind].mean() for kind in (SPEECH, SINGING, MUSIC)),
-        *(float((seen[:, kind] > SURE).mean()) for kind in (SPEECH, SINGING, MUSIC)),
-        float(heard.mean()),
-        float((heard > SURE).mean()),
-    ]
-    return np.concatenate([label_inputs(frames), extra])
+    heard = voice.probabilities.astype(np.float64) if len(voice.probabilities) else np.zeros(1)
+    means = [seen[:, kind].mean() for kind in (SPEECH, SINGING, MUSIC)]
+    shares = [(seen[:, kind] > SURE).mean() for kind in (SPEECH, SINGING, MUSIC)]
+    return np.array([*means, *shares, heard.mean(), (heard > SURE).mean()])
+
+
+def vocal_shares(frames: TagFrames, events: NDArray[np.float32], voice: Voice, weights: Mapping[str, Floats]) -> Floats:
+    """Uncalibrated probabilities of ``SINGERS``, (4,)."""
+    nobody, somebody = softmax(linear(vocal_inputs(frames, events, voice)[None], weights, "someone"))[0]
+    kinds = softmax(linear(singer_inputs(frames, events, voice)[None], weights, "singer"))[0]
+    return np.concatenate([[nobody], somebody * kinds])
 
 
 class Labeller:
@@ -157,7 +180,7 @@ class Labeller:
 
     def vocals(self, frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Rated[Vocals]:
         """Who sings or speaks, if anybody."""
-        shares = softmax(linear(vocal_inputs(frames, events, voice)[None], self._weights, "vocals"))[0]
+        shares = vocal_shares(frames, events, voice, self._weights)
         return self._calibration.rated("vocals", *vocal_answer(shares))
 
 

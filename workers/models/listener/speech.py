@@ -4,7 +4,6 @@ Both models run over pieces of bounded length, so memory does not grow with the 
 """
 
 import math
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from earmark.domain import CLIP_RATE_HZ
 from earmark.metadata import Rated
 from earmark.vocabulary import Basis
 from workers.models.listener.calibration import Calibration
+from workers.models.listener.english import common_words
 from workers.models.listener.events import level_gain
 
 Samples = NDArray[np.float32]
@@ -62,17 +62,8 @@ UNLIKELY_LOGPROB = -1.5
 UNVOICED = 0.05
 """A segment over which the voice detector's highest probability is below this was imagined."""
 
-COMMONEST = frozenset({
-    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been",
-    "before", "but", "by", "can", "could", "did", "do", "does", "for", "from", "get", "give", "go", "good",
-    "had", "has", "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "it's",
-    "i'm", "its", "just", "know", "like", "make", "me", "more", "most", "my", "new", "no", "not", "now",
-    "number", "of", "on", "one", "only", "or", "other", "our", "out", "over", "people", "please", "press",
-    "say", "see", "she", "so", "some", "take", "than", "thank", "that", "that's", "the", "their", "them",
-    "then", "there", "these", "they", "this", "time", "to", "two", "up", "us", "want", "was", "we", "were",
-    "what", "when", "which", "who", "will", "with", "would", "you", "your",
-})  # fmt: skip
-"""Words that make up about half of English text, and of telephone prompts."""
+LIKELY_ENGLISH, LEAST_ENGLISH = 0.5, 0.1
+"""Probabilities of English below which no language is named, and below which no transcript is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +133,6 @@ class Speech:
             "log_words": math.log1p(words),
             "common_words": common_words(self.text),
         }
-
-
-def common_words(text: str) -> float:
-    """Share of the words of a text that are among the commonest of English, 0 to 1; half of ordinary English is.
-
-    English that Whisper makes of other languages is mostly rare words and inventions.
-    """
-    words = re.findall(r"[a-z']+", text.lower())
-    return sum(word in COMMONEST for word in words) / len(words) if words else 0.0
 
 
 def spans_of(probabilities: NDArray[np.float32], duration_s: float) -> tuple[tuple[float, float], ...]:
@@ -337,14 +319,16 @@ def rated_words(speech: Speech, calibration: Calibration) -> tuple[Rated[str], R
     """The language and the transcript, as far as they can be trusted.
 
     The recogniser knows English only and writes English nonsense for other languages: what is likelier not to be
-    English has no language and no transcript.
+    English has no language, and what is almost certainly not has no transcript.  In between the transcript is given
+    with the little confidence that it deserves, so that no real words are lost.
     """
     features = speech.features
     english = calibration.calibrated("language", features)
     right = calibration.calibrated("transcript", features)
-    if not speech.text or english is None or english < 0.5:  # noqa: PLR2004 - likelier not
+    if not speech.text or english is None or english < LEAST_ENGLISH:
         return Rated(), Rated()
-    return (
-        Rated(value="en", confidence=english, basis=Basis.CALIBRATED),
-        Rated(value=speech.text, confidence=right, basis=Basis.CALIBRATED if right is not None else Basis.UNCALIBRATED),
-    )
+    basis = Basis.UNCALIBRATED if right is None else Basis.CALIBRATED
+    transcript: Rated[str] = Rated(value=speech.text, confidence=right, basis=basis)
+    if english < LIKELY_ENGLISH:
+        return Rated(), transcript
+    return Rated(value="en", confidence=english, basis=Basis.CALIBRATED), transcript
