@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from benchmarks.rendering import midi_file, render
 from benchmarks.scores import compose
-from benchmarks.styles import DEVELOPMENT_STYLES, HELD_OUT_STYLES, MIXED_STYLES
+from benchmarks.styles import DEVELOPMENT_STYLES, FRESH_STYLES, HELD_OUT_STYLES, MIXED_STYLES
 from benchmarks.tunes import tunes
 
 LENGTHS_S = (20.0, 30.0, 45.0)
 MIXED_LENGTHS_S = (20.0, 30.0, 25.0)
+MIXED_SHARES = {"mixed three": 0.75, "random three": 0.4, "wide ternary": 0.5, "wide three": 0.25}
 TUNE_S = 40.0
 DEVELOPMENT_SEEDS, HELD_OUT_SEEDS, MIXED_SEEDS = 12, 8, 60
+FRESH_SEEDS = 4
 
 
 class SoundFonts(NamedTuple):
@@ -33,6 +35,7 @@ class SoundFonts(NamedTuple):
     fluid: Path = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
     musescore: Path = Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3")
     timgm: Path = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+    csound: Path = Path("/usr/share/sounds/sf2/sf_GMbank.sf2")
 
 
 class Track(NamedTuple):
@@ -74,7 +77,7 @@ def tracks(  # noqa: C901 (one list, in the order of its parts)
             add("development", style, seed, LENGTHS_S[seed % 3], (fonts.fluid, fonts.musescore)[seed % 2])
     for seed in range(MIXED_SEEDS):
         for style in MIXED_STYLES:
-            if seed < MIXED_SEEDS * {"mixed three": 0.75, "random three": 0.4}.get(style, 1.0):
+            if seed < MIXED_SEEDS * MIXED_SHARES.get(style, 1.0):
                 font = fonts.musescore if seed % 3 else fonts.fluid
                 add("development", style, seed, MIXED_LENGTHS_S[seed % 3], font)
     for seed in range(HELD_OUT_SEEDS):
@@ -94,6 +97,18 @@ def tracks(  # noqa: C901 (one list, in the order of its parts)
     fitted = {track.name for track in listed if track.part == "development"}
     development = [] if held_out_only else [track for track in listed if track.part == "development"]
     return [*development, *(track for track in listed if track.part == "held out" and track.name not in fitted)]
+
+
+def fresh_tracks(fonts: SoundFonts) -> list[Track]:
+    """List the music that nothing was chosen on: styles of their own, played with Csound's General MIDI sound font."""
+    listed = []
+    for seed in range(FRESH_SEEDS):
+        for style in FRESH_STYLES:
+            length_s = LENGTHS_S[seed % 3]
+            piece = compose(style, seed, length_s)
+            midi, truth = midi_file(piece, seed), (piece.name, style, piece.bpm, piece.tonic, piece.mode)
+            listed.append(Track("fresh", *truth, midi, fonts.csound, length_s + 1))
+    return listed
 
 
 def heard(track: Track, folder: Path) -> NDArray[np.float32]:

@@ -79,6 +79,8 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noq
     kit = KITS.get(str(rng.choice(style.drums)), ())
     if style.chords == ("random",):
         figure, bass, kit = _random_rhythm(rng, bpm, style.beats)
+    elif style.chords[0].startswith("wide"):
+        figure, bass, kit = _wide_rhythm(rng, bpm, style.beats, ternary=style.chords == ("wide ternary",))
     split = float(rng.choice(style.melody))
     melody, chords, low = style.programs[int(rng.integers(len(style.programs)))]
     bars = int(np.ceil(length_s * bpm / 60 / style.beats))
@@ -141,6 +143,43 @@ def _random_rhythm(
         kit += [(float(at), SNARE, 100) for at in back]
         kit += [(float(at), HAT, 62 + 10 * (at % 1 == 0)) for at in np.arange(0, beats, step)]
     return figure, bass, tuple(kit)
+
+
+def _wide_rhythm(
+    rng: np.random.Generator, bpm: float, beats: int, *, ternary: bool
+) -> tuple[
+    tuple[tuple[float, float, str], ...], tuple[tuple[float, float, int], ...], tuple[tuple[float, int, int], ...]
+]:
+    """Draw a bar with more freedom than `_random_rhythm`: syncopation, sparse drums, ghost notes, thirds of a beat."""
+    finest = 3 if ternary else 4 if bpm < 130 or rng.random() < 0.25 else 2
+    grid = np.arange(beats * finest) / finest
+    on_beat, half = grid % 1 == 0, grid % 0.5 == 0
+    straight = np.where(on_beat, 0.7, np.where(half, 0.4, 0.3 if ternary else 0.15))
+    bent = rng.uniform(0.15, 0.5)
+
+    def drawn(dense: float, syncopated: float) -> list[float]:
+        chance = dense * ((1 - syncopated) * straight + syncopated * bent)
+        return [float(at) for at in grid[(rng.random(len(grid)) < chance) | ((grid == 0) & (rng.random() < 0.9))]]
+
+    kick = drawn(rng.uniform(0.2, 0.9), rng.uniform(0, 0.8))
+    low = kick if rng.random() < 0.4 else [0.0] if rng.random() < 0.2 else drawn(1.0, rng.uniform(0, 0.8))
+    struck = [0.0] if rng.random() < 0.3 else [float(at) for at in grid] if ternary and rng.random() < 0.4 else drawn(
+        rng.uniform(0.6, 1.3), rng.uniform(0, 0.9)
+    )  # fmt: skip
+    length = float(beats) if len(struck) == 1 else 0.4
+    figure = tuple((at, length, "*") for at in struck)
+    bass = tuple((at, 0.45 if len(low) > 1 else beats / 2, int(rng.choice((0, 0, 0, 7, 12)))) for at in low)
+    if rng.random() < 0.2:
+        return figure, bass, ()
+    back = [(1, 3), (1, 3), (1, 3), (2,), (0, 1, 2, 3), ()][int(rng.integers(6))] if beats == 4 else (1, 2)
+    kit = [(at, KICK, 108) for at in kick] + [(float(at), SNARE, 100) for at in back]
+    if rng.random() < 0.5:
+        kit += [(float(at), SNARE, int(rng.integers(50, 95))) for at in grid[rng.random(len(grid)) < 0.2]]
+    some = grid[rng.random(len(grid)) < 0.5]
+    hats = (grid, grid if ternary else grid[half], grid[on_beat], grid[half & ~on_beat], some)
+    hat = hats[int(rng.choice(5, p=(0.2, 0.35, 0.15, 0.15, 0.15)))]
+    loud = int(rng.integers(40, 80))
+    return figure, bass, tuple(kit + [(float(at), HAT, loud + 12 * bool(at % 1 == 0)) for at in hat])
 
 
 def chord_tones(symbol: str, scale: tuple[int, ...]) -> tuple[int, ...]:

@@ -192,9 +192,71 @@ def _mixed() -> dict[str, Style]:
                              ("random",), (0.2, 0.5, -1), programs),
         "random three": Style(BOTH, (70, 185), ("1 5 6 4", "1 4 1 5", "1 6 4 5", "1 4 5 1"), ("random",), ("random",),
                               ("random",), (0.2, 0.5, -1), every, beats=3),
+        "wide four": Style(BOTH, (58, 185), POP + DARK, ("wide",), ("wide",), ("wide",), (0.1, 0.3, 0.6, -1), programs),
+        "wide ternary": Style(BOTH, (52, 130), POP + DARK, ("wide ternary",), ("wide",), ("wide",), (0.0, -1), programs),
+        "wide three": Style(BOTH, (70, 185), POP + DARK, ("wide",), ("wide",), ("wide",), (0.1, 0.3, -1), every, beats=3),
     }  # fmt: skip
 
 
 MIXED_STYLES = _mixed()
 STYLES.update(MIXED_STYLES)
 HELD_OUT_STYLES = tuple(name for name in STYLES if name not in DEVELOPMENT_STYLES and name not in MIXED_STYLES)
+
+FIGURES |= {
+    "triplets": tuple((index / 3, 0.3, "*") for index in range(12)),
+    "rolling": tuple((index / 3, 0.4, "012321"[index % 6]) for index in range(12)),
+    "guitar": tuple((index / 2, 0.9, "02132312"[index]) for index in range(8)),
+    "samba": tuple((index / 4, 0.2, "*") for index in (0, 2, 4, 5, 7, 9, 11, 12, 14)),
+    "tango": ((0, 0.4, "*"), (1, 0.4, "*"), (2, 0.4, "*"), (3, 0.4, "*"), (3.5, 0.4, "*")),
+    "oom-pah": ((1, 0.4, "*"), (3, 0.4, "*")),
+    "stabs": ((0, 0.3, "*"), (1.5, 0.3, "*"), (3, 0.3, "*")),
+    "montuno": tuple((index / 2, 0.4, "03120312"[index]) for index in (0, 1, 3, 4, 5, 6, 7)),
+}
+BASSES |= {
+    "surdo": ((0, 0.7, 0), (1, 0.9, 7), (2, 0.7, 0), (3, 0.9, 7)),
+    "rolling": ((0, 1.3, 0), (1.667, 0.3, 0), (2, 1.3, 0), (3.667, 0.3, 7)),
+    "dotted": ((0, 1.5, 0), (1.5, 0.5, 7), (2, 1.5, 0), (3.5, 0.5, 7)),
+    "drop": ((0, 0.9, 0), (2.5, 1.2, 0)),
+    "tumbao": ((0, 0.5, 0), (1.5, 1.0, 7), (3, 1.0, 12)),
+    "house": ((0.5, 0.4, 0), (1.5, 0.4, 0), (2.5, 0.4, 0), (3.25, 0.2, 0), (3.5, 0.4, 12)),
+}
+KITS |= {
+    "slow twelve": _steps("x-----x-----", KICK, 105, 3) + _steps("---x-----x--", SNARE, 100, 3) + _steps("xxxxxxxxxxxx", HAT, 65, 3),
+    "two step": _steps("x---------x-----", KICK, 115) + _steps("----x-------x---", SNARE, 108) + _steps("x-x-x-x-x-x-x-x-", HAT, 70),
+    "samba": _steps("x--xx--xx--xx--x", KICK, 90) + _steps("x-xx-x-xx-xx-x-x", STICK, 75) + _steps("xxxxxxxxxxxxxxxx", SHAKER, 60),
+    "parade": _steps("x-------x-------", KICK, 105) + _steps("x-x-x-xxx-x-x-xx", SNARE, 80) + _steps("x-------x-------", RIDE, 80),
+    "ska": _steps("x---x---x---x---", KICK, 105) + _steps("----x-------x---", SNARE, 100) + _steps("--x---x---x---x-", OPEN_HAT, 75),
+    "house": _steps("x---x---x---x---", KICK, 120) + _steps("----x-------x---", CLAP, 95) + _steps("--x---x---x---x-", OPEN_HAT, 75) + _steps("x-xxx-xxx-xxx-xx", HAT, 50),
+    "country": _steps("x---x---x---x---", KICK, 100) + _steps("--x---x---x---x-", SNARE, 85),
+    "clave": _steps("x--x---x--x-x---", STICK, 95) + _steps("x-x-x-x-x-x-x-x-", SHAKER, 60) + _steps("------x-------x-", TOM, 85),
+    "loop": _steps("x-------x-x-----", KICK, 112) + _steps("----x-------x---", SNARE, 104) + _steps("x-x-x-x-x-x-x-x-", HAT, 66),
+}  # fmt: skip
+
+FRESH: dict[str, Style] = {
+    "four-chord band": Style(BOTH, (70, 160), POP, ("quarters", "held"), ("quarters",), ("loop",), (0.3,),
+                             ((80, 0, 33), (73, 24, 33), (65, 4, 35))),
+    "arpeggio guitar": Style(BOTH, (65, 140), POP, ("guitar",), ("",), ("",), (-1,), ((24, 24, 32), (25, 25, 32))),
+    "quarter strings": Style(BOTH, (60, 140), CLASSIC, ("quarters",), ("quarters",), ("",), (0.0, 0.2),
+                             ((40, 41, 42), (48, 48, 48), (44, 48, 43))),
+    "piano waltz": Style(("major",), (90, 180), CLASSIC, ("waltz",), ("first",), ("",), (0.1, 0.3), ((0, 0, 0), (71, 0, 43)), beats=3),
+    "brass march": Style(("major",), (96, 130), CLASSIC, ("oom-pah",), ("fifths",), ("parade",), (0.2,), ((56, 57, 58), (73, 61, 58))),
+    "bossa quiet": Style(("major",), (110, 145), ("17 67 27 57", "17 27 57 17"), ("bossa",), ("dotted",), ("", "bossa"), (0.3, -1),
+                         ((11, 24, 32), (65, 4, 32))),
+    "house": Style(("minor",), (116, 130), DARK, ("stabs", "held"), ("house", "offbeat"), ("house",), (0.2, -1), ((81, 16, 38), (4, 50, 39))),
+    "ballad 66": Style(BOTH, (58, 74), POP, ("quarters", "eighths"), ("first", "dotted"), ("two step", ""), (0.4,),
+                       ((73, 0, 33), (54, 4, 35))),
+    "slow rock": Style(("major",), (60, 84), ("1 6 4 5", "1 4 1 5"), ("triplets", "rolling"), ("rolling", "halves"), ("slow twelve",),
+                       (0.0,), ((65, 0, 33), (27, 26, 33))),
+    "drum and bass": Style(("minor",), (168, 178), ("1 1 6 7", "1 6 4 7"), ("held", "halves"), ("drop", "halves"), ("two step",), (0.0, 0.2),
+                           ((81, 89, 38), (87, 90, 39))),
+    "samba": Style(BOTH, (92, 120), ("17 67 27 57", "1 4 5 1"), ("samba",), ("surdo",), ("samba",), (0.5,), ((73, 24, 32), (56, 25, 33))),
+    "sonatina": Style(BOTH, (90, 150), CLASSIC, ("alberti",), ("",), ("",), (0.3, 0.5), ((0, 0, 0), (1, 1, 1))),
+    "country": Style(("major",), (85, 125), POP, ("strum", "offbeat"), ("fifths",), ("country",), (0.4,), ((22, 25, 32), (40, 25, 33))),
+    "ska": Style(("major",), (110, 160), POP, ("offbeat",), ("walking", "eighths"), ("ska",), (0.3,), ((56, 26, 33), (66, 16, 33))),
+    "salsa": Style(("minor",), (85, 105), ("1 4 5M 4", "1 7 6 5M"), ("montuno",), ("tumbao",), ("clave",), (0.4,), ((56, 0, 32), (61, 0, 32))),
+    "orchestra": Style(BOTH, (70, 140), CLASSIC, ("eighths", "stabs", "quarters"), ("fifths", "quarters"), ("",), (0.3,),
+                       ((60, 48, 43), (68, 45, 43), (73, 44, 42))),
+}  # fmt: skip
+STYLES.update(FRESH)
+FRESH_STYLES = tuple(FRESH)
+"""Written after the rules were fitted and never looked at while anything was chosen; `benchmarks.music`."""

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.music import SoundFonts, Track, heard, render_all, tracks
+from benchmarks.music import SoundFonts, Track, fresh_tracks, heard, render_all, tracks
 from workers.models.listener import key, tempo
 
 RATE_HZ = 16_000
@@ -233,11 +233,30 @@ def report(music: list[tuple[Track, Samples]], words: list[str]) -> dict[str, li
     }  # fmt: skip
 
 
+def fresh_report(music: list[tuple[Track, Samples]], words: list[str]) -> list[str]:
+    """Tempo on the music that nothing was chosen on; the lines of its table."""
+    listed = [track for track, _ in music]
+    methods = {name: answer for name, answer in tempo_methods().items() if any(w in name for w in words or [""])}
+    runs = [measured(name, answer, music) for name, answer in methods.items()]
+    lines = [
+        f"{len(listed)} pieces, {sum(len(samples) for _, samples in music) / RATE_HZ / 60:.0f} minutes.",
+        "",
+        "| method | within 4 % | or x2, /2 | or x3, /3 | no answer | CPU s per minute |",
+        "|---|---|---|---|---|---|",
+        *(tempo_row(run, listed) for run in runs),
+    ]
+    for track, bpm in zip(listed, runs[0].answers, strict=True):
+        if bpm is None or abs(bpm / track.bpm - 1) > NEAR:
+            sys.stderr.write(f"{runs[0].method}, {track.name}: {bpm} for {track.bpm}\n")
+    return lines
+
+
 def main() -> None:
     """Measure, print, and with --write update the page."""
     parser = argparse.ArgumentParser(description="Tempo and key beside other libraries, on held-out music.")
     parser.add_argument("--books", type=Path, help="music21's corpus folder, with the tune books")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "earmark-music")
+    parser.add_argument("--csound", type=Path, default=SoundFonts().csound, help="Csound's General MIDI sound font")
     parser.add_argument("--methods", nargs="*", default=[], help="only methods whose name contains one of these")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/tempo-and-key.md")
     arguments = parser.parse_args()
@@ -246,6 +265,11 @@ def main() -> None:
     listed = tracks(SoundFonts(), arguments.books, held_out_only=True)
     render_all(listed, arguments.cache)
     tables = report([(track, heard(track, arguments.cache)) for track in listed], arguments.methods)
+    fresh = fresh_tracks(SoundFonts(csound=arguments.csound)) if arguments.csound.exists() else []
+    if fresh:
+        render_all(fresh, arguments.cache)
+        known = [(track, heard(track, arguments.cache)) for track in fresh]
+        tables["fresh"] = fresh_report(known, arguments.methods)
     for name, lines in tables.items():
         sys.stdout.write(f"\n{name}\n" + "\n".join(lines) + "\n")
     if arguments.write:

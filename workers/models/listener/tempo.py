@@ -3,11 +3,13 @@
 1. Onsets.  A log-mel picture every 10 ms; what grew since 30 ms before, beyond its neighbours in pitch, is an onset
    (Boeck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013).  Four curves: all bands,
    and the low, middle and high ones (about bass and kick, chords and snare, hi-hat).
-2. Periodicity.  In windows of 12 s, autocorrelation and spectrum of each curve, averaged over the windows (Peeters,
-   "Template-based estimation of time-varying tempo", EURASIP 2007, on why both are needed).
+2. Periodicity.  In windows of 12 s, autocorrelation and spectrum of each curve and correlation between curves (a
+   snare a beat after the kick), averaged over the windows (Peeters, "Template-based estimation of time-varying
+   tempo", EURASIP 2007, on why both are needed); in windows of 30 s, a spectrum fine enough to tell 5/4 from 6/5.
 3. Candidates.  The peaks of a comb over both, and their halves, doubles and thirds.
-4. Choice.  What each curve shows at simple ratios of a candidate's period, and how usual its tempo is, weighted; the
-   weights were fitted on rendered music (`training/fit_tempo_and_key.py`, `docs/tempo-and-key.md`).
+4. Choice.  What is shown at simple ratios of a candidate's period, and how usual its tempo is, weighted; a
+   candidate's half and double speak for it too.  The weights were fitted on rendered music
+   (`training/fit_tempo_and_key.py`, `docs/tempo-and-key.md`).
 """
 
 from __future__ import annotations
@@ -46,11 +48,14 @@ _RISE_FRAMES = 3
 _LOW_HZ, _HIGH_HZ = 250.0, 2500.0
 _PERIOD_WINDOW, _PERIOD_HOP, _TRANSFORM = 1200, 300, 4096
 _LAGS = 650
+_LONG_WINDOW, _LONG_TRANSFORM = 3000, 16_384
+_PAIRS = ((1, 2), (1, 3), (2, 3))
 _GRID_STEP = 0.01
 _GRID_BPM = np.exp(np.arange(np.log(SLOWEST_BPM), np.log(FASTEST_BPM), _GRID_STEP))
 _RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
 _RELATIVES = (1 / 2, 2, 1 / 3, 3, 2 / 3, 3 / 2, 3 / 4, 4 / 3)
 _USUAL_BPM = 110.0
+_OCTAVE_SLACK = float(np.log2(1.03))
 
 
 class Tempo(NamedTuple):
@@ -65,8 +70,8 @@ class Tempo(NamedTuple):
 
 
 FEATURES = ("log_odds", "margin", "pulse", "agreement")
-"""Log-odds of the chosen candidate among all; its lead over the next; autocorrelation at its period; the share of
-the sound's two halves that give the same tempo within 4 % (0, 0.5 or 1)."""
+"""Log-odds of the chosen candidate among all; its lead over the next, negative where its octaves decided;
+autocorrelation at its period; the share of the sound's two halves that give the same tempo within 4 % (0, 0.5 or 1)."""
 
 
 class TempoEvidence(NamedTuple):
@@ -75,7 +80,7 @@ class TempoEvidence(NamedTuple):
     bpm: Array
     """Candidates; (c,)."""
     features: Array
-    """One row a candidate; (c, 77)."""
+    """One row a candidate; (c, 140)."""
     pulse: Array
     """Autocorrelation of all onsets at each candidate's period; (c,)."""
 
@@ -129,16 +134,23 @@ def choose_tempo(evidence: tuple[TempoEvidence, ...], rule: Weights) -> Tempo | 
     """
     whole, *halves = evidence
     scores = _scores(whole, rule)
-    best = int(np.argmax(scores))
+    best = _best(whole, scores)
     if whole.pulse.max() <= 0.0:
         return None
     bpm = float(whole.bpm[best])
     rest = np.delete(scores, best)
     others = float(np.log(np.exp(rest - scores[best]).sum() + 1e-9))
     margin = float(scores[best] - rest.max()) if len(rest) else -others
-    same = [abs(half.bpm[int(np.argmax(_scores(half, rule)))] / bpm - 1.0) <= 0.04 for half in halves]  # noqa: PLR2004
+    same = [abs(half.bpm[_best(half, _scores(half, rule))] / bpm - 1.0) <= 0.04 for half in halves]  # noqa: PLR2004
     features = (-others, margin, float(whole.pulse[best]), float(np.mean(same)))
     return Tempo(bpm, -others, features)
+
+
+def _best(evidence: TempoEvidence, scores: Array) -> int:
+    """Pick the likeliest candidate, where half the chance of one's half and double speaks for it too."""
+    chance = np.exp(scores - scores.max())
+    apart = np.abs(np.log2(evidence.bpm[:, np.newaxis] / evidence.bpm))
+    return int(np.argmax(chance + 0.5 * (np.abs(apart - 1) <= _OCTAVE_SLACK) @ chance))
 
 
 def _scores(evidence: TempoEvidence, rule: Weights) -> Array:
@@ -222,44 +234,72 @@ def _mel_filters() -> tuple[NDArray[np.float32], Array]:
     return (triangles / triangles.sum(axis=0)).astype(np.float32), centre
 
 
-def _periodicity(curves: NDArray[np.float32]) -> tuple[Array, Array]:
-    """Average autocorrelation (4, 650 lags of 10 ms) and spectrum (4, 2049; its step 100 / 4096 Hz) over windows."""
-    length = curves.shape[1]
-    if length < _PERIOD_WINDOW:
-        curves = np.pad(curves, ((0, 0), (0, _PERIOD_WINDOW - length)))
-        length = _PERIOD_WINDOW
-    starts = sorted({*range(0, length - _PERIOD_WINDOW + 1, _PERIOD_HOP), length - _PERIOD_WINDOW})
+class _Periodicity(NamedTuple):
+    """What repeats in the four curves; pairs are low with middle, low with high, middle with high."""
+
+    correlation: Array
+    """Autocorrelation, then the pairs' correlation, even part; (7, 650 lags of 10 ms)."""
+    spectrum: Array
+    """Magnitude over windows of 12 s, its highest 1; (4, 2049), step 100 / 4096 Hz."""
+    coherent: Array
+    """Magnitude over windows of 30 s as a share of all that begins; (4, 8193), step 100 / 16384 Hz."""
+
+
+def _periodicity(curves: NDArray[np.float32]) -> _Periodicity:
+    """Average autocorrelation and spectrum over windows."""
+    curves = np.pad(curves, ((0, 0), (0, max(0, _PERIOD_WINDOW - curves.shape[1]))))
     bell = _bell(_PERIOD_WINDOW) * _PERIOD_WINDOW
     usual = np.sqrt(np.square(curves).mean(axis=1, keepdims=True) * _PERIOD_WINDOW)
-    power = np.zeros((len(curves), _TRANSFORM // 2 + 1))
-    magnitude = np.zeros_like(power)
-    for start in starts:
+    power = np.zeros((len(curves) + len(_PAIRS), _TRANSFORM // 2 + 1))
+    magnitude = np.zeros((len(curves), _TRANSFORM // 2 + 1))
+    for start in _starts(curves.shape[1], _PERIOD_WINDOW, _PERIOD_HOP):
         window = curves[:, start : start + _PERIOD_WINDOW]
         window = window - window.mean(axis=1, keepdims=True)
         energy = np.sqrt(np.square(window).sum(axis=1, keepdims=True))
         # Each window counts the same, but for those with next to nothing in them.
         window = window / (np.maximum(energy, 0.05 * usual) + 1e-6)
-        power += np.square(np.abs(np.fft.rfft(window, _TRANSFORM)))
+        transform = np.fft.rfft(window, _TRANSFORM)
+        power[: len(curves)] += np.square(np.abs(transform))
+        for row, (one, other) in enumerate(_PAIRS, len(curves)):
+            power[row] += (transform[one] * transform[other].conj()).real
         magnitude += np.abs(np.fft.rfft(window * bell, _TRANSFORM))
     correlation = np.fft.irfft(power)[:, :_LAGS]
-    correlation /= (correlation[:, :1] + 1e-9) * (1 - np.arange(_LAGS) / _PERIOD_WINDOW)
-    return correlation, magnitude / (magnitude.max(axis=1, keepdims=True) + 1e-6)
+    own = correlation[: len(curves), 0]
+    strength = np.array([*own, *(np.sqrt(own[one] * own[other]) for one, other in _PAIRS)])[:, np.newaxis]
+    correlation /= (strength + 1e-9) * (1 - np.arange(_LAGS) / _PERIOD_WINDOW)
+    coherent = np.zeros((len(curves), _LONG_TRANSFORM // 2 + 1))
+    length = min(_LONG_WINDOW, curves.shape[1])
+    for start in _starts(curves.shape[1], length, _LONG_WINDOW // 2):
+        window = curves[:, start : start + length] * (_bell(length) * length)
+        coherent += np.abs(np.fft.rfft(window - window.mean(axis=1, keepdims=True), _LONG_TRANSFORM))
+    coherent /= curves.sum(axis=1, keepdims=True) + 1e-6
+    coherent *= curves.shape[1] / length / len(_starts(curves.shape[1], length, _LONG_WINDOW // 2))
+    return _Periodicity(correlation, magnitude / (magnitude.max(axis=1, keepdims=True) + 1e-6), coherent)
+
+
+def _starts(length: int, window: int, hop: int) -> list[int]:
+    """Where windows begin, the last at the end."""
+    return sorted({*range(0, length - window + 1, hop), length - window})
 
 
 def stretch_evidence(curves: NDArray[np.float32]) -> TempoEvidence:
     """Find candidates and describe each by what the curves show at simple ratios of its period."""
-    correlation, spectrum = _periodicity(curves)
+    correlation, spectrum, coherent = _periodicity(curves)
     comb = sum(_at(correlation[0], 60 / _GRID_BPM * ratio * _FRAMES_PER_S) for ratio in (1, 2, 4)) / 3
     salience = comb + _at(spectrum[0], _GRID_BPM / 60 * _TRANSFORM / _FRAMES_PER_S)
     chosen = _candidates(salience)
     bpm = _GRID_BPM[chosen]
-    shown = [_around(correlation, 60 / bpm * ratio * _FRAMES_PER_S, exact=ratio <= 1) for ratio in _RATIOS]
+    refined, pulse = np.array([_refined(correlation[0], candidate) for candidate in bpm]).T
+    lags = 60 / bpm * _FRAMES_PER_S
+    shown = [_around(correlation, lags * ratio, exact=ratio <= 1) for ratio in _RATIOS]
     shown += [_at(spectrum, bpm / 60 * ratio * _TRANSFORM / _FRAMES_PER_S) for ratio in _RATIOS]
+    sharp = refined / 60 * _LONG_TRANSFORM / _FRAMES_PER_S
+    near = (0.995, 0.9975, 1.0, 1.0025, 1.005)
+    shown += [np.max([_at(coherent, sharp * ratio * by) for by in near], axis=0) for ratio in _RATIOS]
     octaves = np.log2(bpm / _USUAL_BPM)
     usual = (octaves, octaves**2, np.maximum(octaves - 0.5, 0) ** 2, np.maximum(-octaves - 0.5, 0) ** 2)
     relative = salience[chosen] / (salience[chosen].max() + 1e-9)
     features = np.concatenate([*shown, usual, relative[np.newaxis]]).T
-    refined, pulse = np.array([_refined(correlation[0], candidate) for candidate in bpm]).T
     return TempoEvidence(refined, features, pulse)
 
 
