@@ -188,7 +188,7 @@ def reliability(kind: str, field: str) -> list[str]:
     names = tempo.FEATURES if kind == "tempo" else key.FEATURES
     lines = (ROOT / "training" / "labels" / f"{kind}.jsonl").read_text("utf-8").splitlines()
     rows = [row for row in map(json.loads, lines) if row["part"] == "held out"]
-    weights = np.array([stored["weights"][name] for name in names])
+    weights = np.array([stored["weights"].get(name, 0.0) for name in names])
     total = [stored["bias"] + float(weights @ row["features"]) for row in rows]
     chance = np.array([1 / (1 + math.exp(-value)) for value in total])
     right = np.array([row["correct"] for row in rows], float)

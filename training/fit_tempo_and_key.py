@@ -144,9 +144,10 @@ def label(kind: str, track: Track, example: Example, rule: Any) -> dict[str, Any
     return row | {"features": [round(feature, 4) for feature in features], "correct": bool(right)}
 
 
-def calibrator(rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
-    """Fit a logistic curve from features to the chance of being right: Newton's method, slight decay."""
-    features = np.array([row["features"] for row in rows])
+def calibrator(rows: list[dict[str, Any]], features_of: tuple[str, ...], names: tuple[str, ...]) -> dict[str, Any]:
+    """Fit a logistic curve from some of the features to the chance of being right: Newton's method, slight decay."""
+    columns = [features_of.index(name) for name in names]
+    features = np.array([row["features"] for row in rows])[:, columns]
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     design = np.concatenate([(features - mean) / scale, np.ones((len(rows), 1))], axis=1)
     right = np.array([row["correct"] for row in rows], float)
@@ -222,12 +223,14 @@ def write(answers: dict[str, Any]) -> None:
     }
     tempo.WEIGHTS.write_text(json.dumps(stored) + "\n", "utf-8")
     names = {"tempo": tempo.FEATURES, "key": key.FEATURES}
+    # A tempo's log-odds and its lead say nearly the same; with both, one of them comes out with the wrong sign.
+    used = {"tempo": ("margin", "pulse", "agreement"), "key": key.FEATURES}
     fields = {"tempo": "tempo_bpm", "key": "key"}
     curves = {}
     LABELS.mkdir(exist_ok=True)
     for kind, (_, rows) in answers.items():
         development = [row for row in rows if row["part"] == "development"]
-        curves[fields[kind]] = calibrator(development, names[kind])
+        curves[fields[kind]] = calibrator(development, names[kind], used[kind])
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         (LABELS / f"{kind}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     CALIBRATION.write_text(json.dumps({"version": VERSION, "made": made, "curves": curves}, indent=1) + "\n", "utf-8")
