@@ -1,7 +1,6 @@
 """The ``earmark`` command: arguments, exit codes and nothing else; each command's work is in a module of its own."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -31,7 +30,7 @@ app = typer.Typer(
     ),
 )
 
-Paths = Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)]
+Paths = Annotated[list[str], typer.Argument(help="Files and folders.", show_default=False)]
 Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]
 
 
@@ -54,7 +53,9 @@ def analyze(
     from runtime.session import analyze_paths  # noqa: PLC0415  # keeps `earmark --help` quick
 
     effective = _settings(default_level="warning")
-    raise typer.Exit(analyze_paths(effective.settings, paths, tenant=tenant, output=output, out=out, quiet=quiet))
+    raise typer.Exit(
+        analyze_paths(effective.settings, _named(paths), tenant=tenant, output=output, out=out, quiet=quiet)
+    )
 
 
 @app.command(epilog="Examples:\n\n`earmark route ~/Music`\n\n`earmark route song.mp3 --tenant acme`")
@@ -62,7 +63,7 @@ def route(paths: Paths, tenant: Tenant = "default") -> None:
     """Queue files and folders and return at once; prints one JSON line per input.  `earmark work` does the work."""
     from runtime.session import route_paths  # noqa: PLC0415
 
-    raise typer.Exit(route_paths(_settings(default_level="warning").settings, paths, tenant=tenant))
+    raise typer.Exit(route_paths(_settings(default_level="warning").settings, _named(paths), tenant=tenant))
 
 
 @app.command(epilog="Examples:\n\n`earmark work`\n\n`earmark work --lane high`\n\n`earmark work --until-empty`")
@@ -92,7 +93,7 @@ def report(
         list_reports(as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Examples:\n\n`earmark status`\n\n`watch earmark status`")
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """How many jobs wait, run and are buried, and how old the oldest is."""
     from runtime.report import show_status  # noqa: PLC0415
@@ -100,7 +101,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     show_status(_settings(default_level="warning").settings, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Examples:\n\n`earmark config`\n\n`EARMARK_DATA=/srv/earmark earmark config --json`")
 def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """The effective settings, secrets masked, and where each came from."""
     effective = _settings(default_level="warning")
@@ -116,12 +117,20 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         print(f"{name:{width}}  {row['value'] or '-':24}  {row['source']}")  # noqa: T201
 
 
-@app.command()
+@app.command(epilog="Examples:\n\n`earmark doctor`\n\n`earmark doctor --json`")
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """What is installed, what works, and what to do about the rest; exit status 4 when something needed is broken."""
     from runtime.doctor import examine  # noqa: PLC0415
 
     raise typer.Exit(examine(_settings(default_level="error").settings, as_json=as_json))
+
+
+def _named(paths: list[str]) -> list[Path]:
+    """The paths as given; an empty one is an unset variable and must not mean the current folder."""
+    if "" in paths:
+        message = "One of the paths is empty; name a file or a folder, or . for this one."
+        raise ConfigurationError(message)
+    return [Path(path) for path in paths]
 
 
 def _settings(*, default_level: str = "info") -> Effective:
@@ -146,8 +155,4 @@ def main() -> None:
     except Unavailable as error:
         _fail(error, EXIT_UNAVAILABLE)
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output went away, as `head` does; nothing is wrong and nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_INTERRUPTED)

@@ -55,10 +55,18 @@ def expand(paths: Sequence[Path]) -> Iterator[Found]:
     A named file is always an input.  In a folder a file is one when its content is audio or its name says so.
     """
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             yield from _folder(path)
         else:
             yield Found(path)
+
+
+def _is_folder(path: str | os.PathLike[str], *, follow_symlinks: bool = True) -> bool:
+    """Whether it is a folder; what cannot be looked at is none, and its record will say why."""
+    try:
+        return stat.S_ISDIR(os.stat(path, follow_symlinks=follow_symlinks).st_mode)  # noqa: PTH116  # as Path.is_dir, without raising
+    except (OSError, ValueError):
+        return False
 
 
 def _folder(folder: Path) -> Iterator[Found]:
@@ -68,7 +76,7 @@ def _folder(folder: Path) -> Iterator[Found]:
         yield Found(folder)  # its record says why it cannot be read
         return
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
+        if _is_folder(entry.path, follow_symlinks=False):
             yield from _folder(Path(entry.path))
         else:
             path = Path(entry.path)

@@ -69,13 +69,27 @@ def _print_json(value: object) -> None:
 
 
 def _print_table(rows: list[dict[str, object]]) -> None:
+    console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH, highlight=False)
+    texts = [{name: "" if value is None else _text(value) for name, value in row.items()} for row in rows]
+    widths = [max(len(name), *(len(text[name]) for text in texts)) + 2 for name in rows[0]]
+    if sum(widths) > console.width:
+        _print_lists(console, texts)
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, value in rows[0].items():
         table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else _text(value)) for value in row.values()))
-    wide = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    Console(width=None if wide else WIDTH).print(table)
+    for row in texts:
+        table.add_row(*map(Text, row.values()))
+    console.print(table)
+
+
+def _print_lists(console: Console, texts: list[dict[str, str]]) -> None:
+    """Rows too wide for the terminal, one field a line."""
+    width = max(map(len, texts[0]))
+    for text in texts:
+        for name, value in text.items():
+            console.print(Text(f"{name:{width}}  {value}"))
+        console.print()
 
 
 def _text(value: object) -> str:

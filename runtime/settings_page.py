@@ -17,8 +17,11 @@ effective values and where each came from; a wrong value or an unknown name is r
 
 def settings_page() -> str:
     """The page as Markdown."""
+    defaults = {
+        name: "unset" if field.default is None else field.default for name, field in Settings.model_fields.items()
+    }
     rows = (
-        f"| `EARMARK_{name.upper()}` | `{field.default}` | {field.description} |\n"
+        f"| `EARMARK_{name.upper()}` | `{defaults[name]}` | {field.description} |\n"
         for name, field in Settings.model_fields.items()
     )
     return HEAD + "".join(rows)

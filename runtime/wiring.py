@@ -29,7 +29,7 @@ from workers.decode.sandbox import DecoderPool
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
-from workers.models.catalogue import ModelSpec, find_model
+from workers.models.catalogue import ModelSpec, check_packages, find_model
 from workers.parts import WorkerLimits, WorkerParts
 from workers.settle import Settler, read_record
 from workers.worker import Worker
@@ -141,6 +141,7 @@ def open_worker(
 ) -> Iterator[Worker]:
     """A worker with all its parts; leaving the context ends its processes."""
     spec = spec or find_model(settings.model)
+    check_packages(spec)
     tenants = Tenants(settings.tenants)
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
     limits = DecodeLimits(

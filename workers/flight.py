@@ -33,12 +33,17 @@ class Flight:
     @property
     def suspect(self) -> bool:
         """Whether its last try may have killed a worker or a model."""
-        return bool(self.lease.history) and self.lease.history[-1].kind in SUSPECT_KINDS
+        return is_suspect(self.lease)
 
     @property
     def audio_s(self) -> float:
         """Length in seconds, 0 before it is decoded."""
         return self.clip.duration_s if self.clip else 0.0
+
+
+def is_suspect(lease: Lease) -> bool:
+    """Whether the last try of the leased job may have killed a worker or a model."""
+    return bool(lease.history) and lease.history[-1].kind in SUSPECT_KINDS
 
 
 def next_batch(

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from earmark.domain import Clip, Prediction
@@ -52,7 +53,13 @@ class ModelProcess:
         began = time.monotonic()
         ours, theirs = _SPAWN.Pipe()
         child = _SPAWN.Process(target=_serve, args=(self._factory, self._options, theirs), name="model", daemon=True)
-        child.start()
+        # A terminal's Ctrl-C is for the worker alone; the child inherits the mask and is safe from its first moment.
+        resource_tracker.ensure_running()  # or starting it, as the first spawn does, would unblock the signal again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            child.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._child, self._connection = child, ours
         self.loads += 1
@@ -133,8 +140,6 @@ def load(factory: str, options: dict[str, object]) -> Model:
 
 
 def _serve(factory: str, options: dict[str, object], connection: Connection) -> None:
-    # A terminal sends Ctrl-C to every process of the command; only the worker decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # A model divides its threads itself; BLAS waking its own for every small product costs more than it saves.
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

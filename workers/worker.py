@@ -32,7 +32,7 @@ from earmark.errors import (
 from earmark.log import event
 from workers.compose import compose_analysis
 from workers.failures import Stage, failure_of
-from workers.flight import Flight, next_batch
+from workers.flight import Flight, is_suspect, next_batch
 from workers.isolation import predict_isolated
 from workers.parts import WorkerLimits, WorkerParts
 
@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 MODEL_STARTS_MAX = 3
 """Starts of the model that may fail in a row before the worker gives up."""
+
+SUSPECT_WAIT_S = 0.5
+"""Seconds after which a job that had to wait for another suspect is offered again."""
 
 Answers = list[Prediction | TransientError | None]
 
@@ -118,6 +121,7 @@ class Worker:
             event(_log, "queue.unavailable", level=logging.WARNING, error=str(error))
             self._resume_at = time.monotonic() + self._limits.retry_delay_s * random.uniform(0.5, 1.5)  # noqa: S311
             return 0
+        leases = self._one_suspect(leases)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
             self._loading = self._predictor.submit(self._parts.model.start)  # while the first clips are decoded
@@ -125,6 +129,23 @@ class Worker:
             flight = Flight(lease, now)
             self._decoding[self._threads.submit(self._prepare, flight)] = flight
         return len(leases)
+
+    def _one_suspect(self, leases: list[Lease]) -> list[Lease]:
+        """Hand back, without a try, all suspects but one: should it kill this worker, it takes no other along."""
+        free = not any(flight.suspect for flight in self._flights())
+        kept: list[Lease] = []
+        for lease in leases:
+            if not is_suspect(lease) or lease.try_number > self._limits.max_tries:
+                kept.append(lease)
+            elif free:
+                free = False
+                kept.append(lease)
+            else:
+                self._release(lease, SUSPECT_WAIT_S)
+        return kept
+
+    def _flights(self) -> list[Flight]:
+        return [*self._decoding.values(), *self._ready, *(self._predicting[1] if self._predicting else [])]
 
     def _prepare(self, flight: Flight) -> None:
         """Fetch and decode, in a thread that mostly waits for a decoder process."""
@@ -286,12 +307,15 @@ class Worker:
             self._parts.discard(flight.clip)
 
     def _hand_back(self, flight: Flight) -> None:
-        """Release without spending a try; if even that fails the lease runs out by itself."""
-        try:
-            self._parts.lanes[flight.lease.job.lane].release(flight.lease)
-        except Unavailable as error:
-            event(_log, "job.release_failed", level=logging.WARNING, job_id=flight.lease.job.id, error=str(error))
+        self._release(flight.lease, 0.0)
         self._forget(flight)
+
+    def _release(self, lease: Lease, after_s: float) -> None:
+        """Give a job back without spending a try; if even that fails its lease runs out by itself."""
+        try:
+            self._parts.lanes[lease.job.lane].release(lease, after_s=after_s)
+        except Unavailable as error:
+            event(_log, "job.release_failed", level=logging.WARNING, job_id=lease.job.id, error=str(error))
 
     def _drain(self) -> None:
         """Finish the batch the model has, within ``drain_s``; hand everything else back without spending a try."""

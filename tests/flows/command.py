@@ -34,10 +34,15 @@ class Command:
         return status.returncode == 0 and any(row["leased"] for row in json.loads(status.stdout))
 
     @contextmanager
-    def started(self, *arguments: str | os.PathLike[str]) -> "Iterator[subprocess.Popen[str]]":
+    def started(self, *arguments: str | os.PathLike[str], own_group: bool = False) -> "Iterator[subprocess.Popen[str]]":
         """A running command; killed at the end of the context if it still runs."""
         with subprocess.Popen(
-            [EARMARK, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [EARMARK, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=own_group,
         ) as process:
             try:
                 yield process

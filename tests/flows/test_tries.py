@@ -154,3 +154,20 @@ def test_no_model_spends_no_tries(tmp_path: Path) -> None:
         worker.run(threading.Event())
     [lease] = world.lanes[Lane.LOW].lease(9, 60)
     assert (lease.try_number, lease.history) == (1, ())
+
+
+def test_kills_do_not_bury_bystanders(tmp_path: Path) -> None:
+    """A worker killed again and again spends, after the first time, the try of one suspect at a kill and no more."""
+    world = World(tmp_path)
+    jobs = world.put(*(f"fine-{number}" for number in range(6)))
+    for _ in range(2):
+        with world.worker() as worker:
+            leased = worker._admit()
+            assert leased >= 1
+            for flight in worker._flights():
+                world.keeper.let_go(flight.lease)
+            worker._decoding.clear()  # nothing of it is settled or handed back: the worker is gone
+        world.clock.move(61)
+    run_out(world, turns=12)
+    records = [world.record(job) for job in jobs]
+    assert [record.status for record in records if record] == ["done"] * 6

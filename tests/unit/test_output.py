@@ -97,6 +97,16 @@ def test_the_table_names_a_shared_folder_once(sources: list[str], folder: str) -
         assert source.removeprefix(f"{folder.removeprefix('in ')}/") in table
 
 
+def test_what_may_not_be_looked_at_is_an_input_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path in a folder that may not be entered raises nothing here; its record will say why."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.stat", forbidden)
+    assert [found.path for found in expand([Path("closed/a.wav")])] == [Path("closed/a.wav")]
+
+
 def test_folders_are_searched_by_content_and_by_name(tmp_path: Path) -> None:
     """Audio without a suffix is found, text named .mp3 is kept to be rejected, other files are skipped; in order."""
     (tmp_path / "b").mkdir()

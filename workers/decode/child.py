@@ -64,6 +64,7 @@ class Child:
                 stderr=subprocess.PIPE,
                 env=_environment(),
                 pass_fds=(theirs.fileno(),),
+                process_group=0,  # a terminal's Ctrl-C is for the worker, also while a child is still starting
             )
         except OSError as error:
             ours.close()

@@ -104,8 +104,8 @@ def _measure(track: Track, order: Order, limits: DecodeLimits) -> dict[str, Any]
         true_peak.add(finite)
         writer.add(finite)
     writer.finish()
-    if levels.all_not_finite:
-        raise InputRejected(InputFault.DAMAGED, "none of its samples is a finite number")
+    if levels.mostly_not_finite:
+        raise InputRejected(InputFault.DAMAGED, "most of its samples are not finite numbers, or absurdly large")
     peak = true_peak.peak()
     lufs = loudness.integrated_lufs()
     duration_s = track.samples / rate_hz

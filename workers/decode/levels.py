@@ -54,9 +54,9 @@ class Levels:
         return self._not_finite > 0
 
     @property
-    def all_not_finite(self) -> bool:
-        """Whether no sample was finite."""
-        return self._not_finite > 0 and self._not_finite == self._samples * len(self._sum)
+    def mostly_not_finite(self) -> bool:
+        """Whether more than half of the samples were not finite: what is left of them is no sound."""
+        return self._not_finite > self._samples * len(self._sum) / 2
 
     @property
     def silent(self) -> bool:

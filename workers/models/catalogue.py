@@ -1,5 +1,6 @@
 """The models there are, by name; looking here imports none of them."""
 
+import importlib.util
 from dataclasses import dataclass
 
 from earmark.errors import ConfigurationError
@@ -29,6 +30,18 @@ MODELS = {
         ),
     )
 }
+
+
+DECODER_PACKAGES = ("av",)
+"""What the decoder imports, whichever model listens."""
+
+
+def check_packages(spec: ModelSpec) -> None:
+    """Raise ``ConfigurationError`` naming what is not installed; looks, and imports nothing."""
+    missing = [name for name in (*DECODER_PACKAGES, *spec.packages) if importlib.util.find_spec(name) is None]
+    if missing:
+        message = f"Not installed: {', '.join(missing)}.  Run `make setup`, or install Earmark anew."
+        raise ConfigurationError(message)
 
 
 def find_model(name: str) -> ModelSpec:

@@ -1,0 +1,15 @@
+"""What the ``earmark`` script calls: loads the command line such that Ctrl-C while it loads is no traceback."""
+
+import sys
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        from runtime.cli import main as run  # noqa: PLC0415  # loading takes a third of a second
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
