@@ -44,6 +44,7 @@ def test_the_model_child_is_killed(tmp_path: Path) -> None:
         model = 0
         while not model and time.monotonic() < deadline:
             model = max((pid for pid in children(process.pid) if _has_model(pid)), default=0)
+        assert model, "no process of the command has loaded the model"
         time.sleep(0.3)
         os.kill(model, signal.SIGKILL)
         output, errors = process.communicate(timeout=110)
