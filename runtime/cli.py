@@ -12,11 +12,8 @@ from earmark import log
 from earmark.errors import ConfigurationError, EarmarkError, Unavailable
 from earmark.settings import Effective, load, shown
 from earmark.vocabulary import Lane
+from runtime import exit_status
 from runtime.output import Format
-
-EXIT_USAGE = 2
-EXIT_UNAVAILABLE = 4
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -151,8 +148,8 @@ def main() -> None:
     try:
         app()
     except ConfigurationError as error:
-        _fail(error, EXIT_USAGE)
+        _fail(error, exit_status.USAGE)
     except Unavailable as error:
-        _fail(error, EXIT_UNAVAILABLE)
+        _fail(error, exit_status.UNAVAILABLE)
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(exit_status.INTERRUPTED)

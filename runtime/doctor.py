@@ -16,6 +16,7 @@ from rich.console import Console
 
 from earmark.errors import EarmarkError
 from earmark.settings import Settings
+from runtime import exit_status
 from runtime.wiring import connect
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
@@ -72,7 +73,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
             console.print(f"{mark:8}", style=style, end="")
             remedy = "" if finding.works else f"  → {finding.remedy}"
             console.print(f"{finding.name:24} {finding.detail}{remedy}", markup=False)
-    return 4 if any(finding.needed and not finding.works for finding in findings) else 0
+    return exit_status.UNAVAILABLE if any(finding.needed and not finding.works for finding in findings) else 0
 
 
 def vars_of(finding: Finding) -> dict[str, object]:

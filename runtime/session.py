@@ -23,6 +23,7 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
 from router.intake import display
 from router.router import Known
+from runtime import exit_status
 from runtime.analyze import Analyzer, Progress
 from runtime.inputs import expand
 from runtime.output import Format, writer
@@ -31,8 +32,6 @@ from workers.worker import Worker
 
 REFRESH_HZ = 8
 LINE_EVERY_S = 5.0
-EXIT_SOME_NOT_DONE = 3
-EXIT_INTERRUPTED = 130
 
 
 def analyze_paths(
@@ -80,8 +79,8 @@ def analyze_paths(
         _summarise(analyzer.progress, console, time.monotonic() - began, out or Path(backend.results_place, tenant))
     if interrupted:
         console.print("Interrupted.  Run the same command again: what is finished is kept.", markup=False)
-        return EXIT_INTERRUPTED
-    return EXIT_SOME_NOT_DONE if analyzer.progress.rejected or analyzer.progress.failed else 0
+        return exit_status.INTERRUPTED
+    return exit_status.SOME_NOT_DONE if analyzer.progress.rejected or analyzer.progress.failed else 0
 
 
 def _summarise(progress: Progress, console: Console, seconds: float, place: Path) -> None:
@@ -117,7 +116,7 @@ def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> in
                 line |= {"status": "queued", "job_id": routed.job.id, "lane": routed.job.lane}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-    return EXIT_SOME_NOT_DONE if refused else 0
+    return exit_status.SOME_NOT_DONE if refused else 0
 
 
 def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool) -> int:

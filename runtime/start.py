@@ -2,7 +2,7 @@
 
 import sys
 
-EXIT_INTERRUPTED = 130
+from runtime import exit_status
 
 
 def main() -> None:
@@ -12,4 +12,4 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(exit_status.INTERRUPTED)

@@ -28,7 +28,7 @@ Answer = list[Prediction | None]
 class ModelProcess:
     """The parent's end: starts the child when it is needed and starts it again after it died.
 
-    Not safe for several threads at once, except ``kill``.
+    Not safe for several threads at once, except ``kill`` and ``end``.
     """
 
     def __init__(self, factory: str, options: dict[str, object], *, start_timeout_s: float) -> None:
@@ -38,6 +38,7 @@ class ModelProcess:
         self._start_timeout_s = start_timeout_s
         self._child: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
+        self._ended = False
         self.loads = 0
         """How often the model was loaded."""
 
@@ -47,6 +48,9 @@ class ModelProcess:
         Raises:
             ModelUnavailable: it did not load, with the reason the child gave.
         """
+        if self._ended:
+            message = "The model was ended; the worker is stopping"
+            raise ModelUnavailable(message)
         if self._child is not None and self._child.is_alive():
             return
         self.close()
@@ -62,6 +66,8 @@ class ModelProcess:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._child, self._connection = child, ours
+        if self._ended:  # while the child was started
+            self.kill()
         self.loads += 1
         try:
             answered = _answered(child, ours, self._start_timeout_s)
@@ -108,6 +114,11 @@ class ModelProcess:
         if self._child is not None:
             self._child.kill()
             self._child.join()
+
+    def end(self) -> None:
+        """End the child at once and for good: whoever asks it now or later gets ``ModelUnavailable``."""
+        self._ended = True
+        self.kill()
 
     def close(self) -> None:
         """Hang up, give the child a moment to leave by itself, and forget it."""

@@ -106,7 +106,7 @@ class Worker:
     def close(self) -> None:
         """End the threads; the parts belong to whoever made them."""
         if self._loading is not None and not self._loading.done():
-            self._parts.model.kill()  # nobody needs it any more
+            self._parts.model.end()  # nobody needs it any more
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._predictor.shutdown(wait=True, cancel_futures=True)
 
@@ -337,6 +337,6 @@ class Worker:
         if self._predicting is not None:
             waiting += self._predicting[1]
             self._predicting = None
-            self._parts.model.kill()
+            self._parts.model.end()
         for flight in waiting:
             self._hand_back(flight)

@@ -114,6 +114,7 @@ def test_a_drain_is_no_try(tmp_path: Path) -> None:
         thread.join()
     leases = world.lanes[Lane.LOW].lease(9, 60)
     assert [(lease.try_number, lease.history) for lease in leases] == [(1, ()), (1, ())]
+    assert world.model.loads == 1, "the batch is not halved and tried again by a worker that stops"
     assert world.leftovers() == []
 
 
@@ -167,6 +168,7 @@ def test_kills_do_not_bury_bystanders(tmp_path: Path) -> None:
             for flight in worker._flights():
                 world.keeper.let_go(flight.lease)
             worker._decoding.clear()  # nothing of it is settled or handed back: the worker is gone
+        world.model = World(tmp_path).model  # the next worker loads its own
         world.clock.move(61)
     run_out(world, turns=12)
     records = [world.record(job) for job in jobs]

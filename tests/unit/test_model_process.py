@@ -38,6 +38,21 @@ def test_answers_and_survives(tmp_path: Path) -> None:
         model.close()
 
 
+def test_an_ended_model_stays_ended(tmp_path: Path) -> None:
+    """Once ended it loads no more, so that a worker that stops is not held up."""
+    model = scripted()
+    try:
+        model.start()
+        model.end()
+        with pytest.raises((ModelUnavailable, ModelCrashed)):
+            model.predict([clip(tmp_path, "fine")], timeout_s=60)
+        with pytest.raises(ModelUnavailable):
+            model.start()
+        assert model.loads == 1
+    finally:
+        model.close()
+
+
 def test_a_hang_is_ended(tmp_path: Path) -> None:
     """A model that does not answer in time is killed, and the next call has a new one."""
     model = scripted()
