@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from earmark.errors import ConfigurationError
 
@@ -38,6 +39,9 @@ class Settings(BaseModel):
     lease_s: float = Field(30.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
     max_tries: int = Field(3, ge=1, le=100, description="Tries a job gets before it is buried, whatever ended each.")
     retry_delay_s: float = Field(2.0, ge=0, le=600, description="Seconds before the second try; doubles, with jitter.")
+    outage_max_s: float = Field(
+        86_400.0, ge=0, description="Age in seconds up to which a store or disk that is down costs a job no try."
+    )
     poll_s: float = Field(0.2, gt=0, le=60, description="Seconds between looks at empty queues, jittered by half.")
     drain_s: float = Field(30.0, ge=0, le=3600, description="Seconds a worker may finish its batch in after SIGTERM.")
 
@@ -123,12 +127,17 @@ def load(environment: Mapping[str, str] | None = None) -> Effective:
         return Effective(Settings.model_validate(values), sources)
     except ValidationError as error:
         faults = "; ".join(
-            f"{name}: {fault['msg']} ({sources.get(name, 'unknown setting')})" if name else fault["msg"]
+            f"{name}: {_told(fault)} ({sources.get(name, 'unknown setting')})" if name else _told(fault)
             for fault in error.errors()
             for name in [".".join(map(str, fault["loc"]))]
         )
         message = f"Wrong settings: {faults}.  `docs/settings.md` describes each."
         raise ConfigurationError(message) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    """What pydantic says, without the class of our own errors before it."""
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _read_toml(path: Path) -> dict[str, object]:

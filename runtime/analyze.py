@@ -1,9 +1,9 @@
 """``earmark analyze``: route inputs, work on them here, and give their results in input order."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.domain import Job, Record, Upload, record_name
@@ -28,7 +28,8 @@ class Progress:
     """Counts so far; shown by the command line while it waits."""
 
     found: int = 0
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Files and folders that are no input, by reason."""
     done: int = 0
     known: int = 0
     rejected: int = 0
@@ -119,7 +120,7 @@ class Analyzer:
                 self.progress.walking = False
                 break
             if found.skipped:
-                self.progress.skipped += 1
+                self.progress.skipped[found.skipped] += 1
                 continue
             self.progress.found += 1
             entry = _Entry(display(found.path))

@@ -138,8 +138,8 @@ def _settings(*, default_level: str = "info") -> Effective:
     return effective
 
 
-def _fail(error: EarmarkError, code: int) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"earmark: {error}", markup=False)
+def _fail(error: EarmarkError, code: int, remedy: str = "") -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"earmark: {error}  {remedy}".rstrip(), markup=False)
     sys.exit(code)
 
 
@@ -150,6 +150,6 @@ def main() -> None:
     except ConfigurationError as error:
         _fail(error, exit_status.USAGE)
     except Unavailable as error:
-        _fail(error, exit_status.UNAVAILABLE)
+        _fail(error, exit_status.UNAVAILABLE, "`earmark doctor` says what works and what to do about the rest.")
     except KeyboardInterrupt:
         sys.exit(exit_status.INTERRUPTED)

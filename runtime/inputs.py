@@ -5,37 +5,46 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from earmark.sniff import SNIFF_BYTES, sniff
 
 AUDIO_SUFFIXES = frozenset(
     [
         ".aac",
+        ".ac3",
         ".aif",
         ".aifc",
         ".aiff",
         ".amr",
+        ".ape",
         ".asf",
         ".au",
         ".caf",
+        ".dsf",
+        ".dts",
         ".flac",
         ".m4a",
         ".m4b",
         ".mka",
         ".mp3",
         ".mp4",
+        ".mpc",
         ".oga",
         ".ogg",
         ".opus",
         ".rf64",
         ".snd",
         ".spx",
+        ".tak",
+        ".tta",
         ".w64",
         ".wav",
         ".weba",
         ".webm",
         ".wma",
-    ]  # one line reads better than 24
+        ".wv",
+    ]
 )
 """A file in a folder that carries one of these says it is audio, so that its being none is worth telling."""
 
@@ -45,8 +54,8 @@ class Found:
     """One input, in the order in which its record is printed."""
 
     path: Path
-    skipped: bool = False
-    """In a folder, neither audio by content nor named like audio: no input, only counted."""
+    skipped: Literal["not audio", "linked folder"] | None = None
+    """In a folder, neither audio by content nor named like audio, or a link to a folder: no input, only counted."""
 
 
 def expand(paths: Sequence[Path]) -> Iterator[Found]:
@@ -79,8 +88,13 @@ def _folder(folder: Path) -> Iterator[Found]:
         if _is_folder(entry.path, follow_symlinks=False):
             yield from _folder(Path(entry.path))
         else:
-            path = Path(entry.path)
-            yield Found(path, skipped=not (path.suffix.lower() in AUDIO_SUFFIXES or _sounds(path)))
+            yield _file(Path(entry.path))
+
+
+def _file(path: Path) -> Found:
+    if path.suffix.lower() in AUDIO_SUFFIXES or _sounds(path):
+        return Found(path)
+    return Found(path, skipped="linked folder" if _is_folder(path) else "not audio")
 
 
 def _sounds(path: Path) -> bool:

@@ -87,7 +87,9 @@ def _summarise(progress: Progress, console: Console, seconds: float, place: Path
     parts = [f"{progress.known} already known, {progress.done} analysed"]
     parts += [f"{progress.rejected} rejected"] if progress.rejected else []
     parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.skipped} files in folders skipped, not audio"] if progress.skipped else []
+    for reason, remedy in (("not audio", ""), ("linked folder", " (name it to include it)")):
+        count = progress.skipped[reason]
+        parts += [f"{count} skipped: {reason}{remedy}"] if count else []
     console.print(f"{', '.join(parts)} in {seconds:.1f} s", markup=False)
     console.print(f"Results: {display(place)}", markup=False, soft_wrap=True)
 

@@ -61,6 +61,9 @@ def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
     except OSError as error:
         message = f"Cannot make the data folder {display(data)}: {error.strerror}.  Point EARMARK_DATA elsewhere."
         raise ConfigurationError(message) from error
+    if not os.access(data, os.W_OK | os.X_OK):
+        message = f"The data folder {display(data)} is not writable.  Give this user permission, or set EARMARK_DATA."
+        raise ConfigurationError(message)
 
     def queue(name: str) -> LocalQueue:
         return LocalQueue(

@@ -1,24 +1,15 @@
 """Turns an error of a stage into a ``Failure`` that people can group and act on."""
 
-import hashlib
-import re
 from datetime import datetime
 from typing import Literal
 
 from earmark.domain import Failure, Lease
 from earmark.errors import EarmarkError, InputRejected, PermanentError
+from earmark.fingerprint import fingerprint
 from earmark.log import masked
 
 Stage = Literal["lease", "fetch", "decode", "predict", "settle"]
 MAX_MESSAGE_CHARS = 500
-
-_VARIABLE = re.compile(r"(?:[a-z]+://)?(?:/[^\s:]+)+|\b[0-9a-f]{8,}\b|'[^']*'|\"[^\"]*\"|\S*\.\w{2,5}\b|\d+(?:\.\d+)?")
-
-
-def fingerprint(stage: str, kind: str, message: str, model: str) -> str:
-    """The same for failures of the same cause: a hash of stage, class, model and the message without its variables."""
-    pattern = _VARIABLE.sub("#", message)
-    return hashlib.sha256(f"{stage}\0{kind}\0{pattern}\0{model}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def failure_of(error: Exception, *, lease: Lease, stage: Stage, model: str, worker: str, at: datetime) -> Failure:

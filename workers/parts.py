@@ -21,6 +21,7 @@ class WorkerLimits:
     lease_s: float
     max_tries: int
     retry_delay_s: float
+    outage_max_s: float
     poll_s: float
     drain_s: float
     batch_jobs: int

@@ -18,22 +18,13 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from earmark.domain import Done, Failure, Lease, Outcome, Prediction, Reject, Retry, Settlement
-from earmark.errors import (
-    EarmarkError,
-    ModelCrashed,
-    ModelUnavailable,
-    NoAnswer,
-    PermanentError,
-    TransientError,
-    Unavailable,
-    WorkerLost,
-)
+from earmark.domain import Done, Lease, Outcome, Prediction, Retry, Settlement
+from earmark.errors import ModelCrashed, ModelUnavailable, TransientError, Unavailable
 from earmark.log import event
-from workers.compose import compose_analysis
-from workers.failures import Stage, failure_of
 from workers.flight import Flight, is_suspect, next_batch
 from workers.isolation import predict_isolated
+from workers.outage import PAUSE_MAX_S, Outage
+from workers.outcomes import Outcomes
 from workers.parts import WorkerLimits, WorkerParts
 
 _log = logging.getLogger(__name__)
@@ -59,8 +50,13 @@ class Worker:
         self._decoding: dict[Future[None], Flight] = {}
         self._ready: list[Flight] = []
         self._predicting: tuple[Future[Answers], list[Flight]] | None = None
+        self._outcomes = Outcomes(parts, limits)
+        self._queue, self._source, self._store, self._model = (
+            Outage(part, pause_s=limits.retry_delay_s) for part in ("queue", "source", "store", "model")
+        )
         self._failed_starts = 0
-        self._resume_at = 0.0
+        self._back_at = 0.0
+        """When the last of the jobs that this worker gave back for later is due."""
         self._loads_seen = 0
         self._loading: Future[None] | None = None
         self._hurry = threading.Event()
@@ -71,7 +67,7 @@ class Worker:
         return len(self._decoding) + len(self._ready) + (len(self._predicting[1]) if self._predicting else 0)
 
     def run(self, stop: threading.Event, *, until_empty: bool = False) -> None:
-        """Work until ``stop`` is set (or, if asked, until the lanes are empty), then drain.
+        """Work until ``stop`` is set (or, if asked, until the lanes are empty and no retry is due), then drain.
 
         Raises:
             ModelUnavailable: the model did not start, several times in a row.
@@ -80,13 +76,18 @@ class Worker:
             while not stop.is_set():
                 admitted = self._admit()
                 if not admitted and not self.held:
-                    if until_empty:
+                    if until_empty and not self._expects_more:
                         break
                     stop.wait(self._limits.poll_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
                 else:
                     self._advance(self._limits.poll_s)
         finally:
             self._drain()
+
+    @property
+    def _expects_more(self) -> bool:
+        outages = (self._queue, self._source, self._store, self._model)
+        return time.monotonic() < self._back_at or any(outage.lasts for outage in outages)
 
     def run_once(self) -> int:
         """Lease up to one batch and see it to its end; returns how many jobs were leased."""
@@ -112,15 +113,15 @@ class Worker:
 
     def _admit(self) -> int:
         slots = self._limits.batch_jobs - len(self._decoding) - len(self._ready)
-        if slots <= 0 or time.monotonic() < self._resume_at:
+        if slots <= 0 or any(outage.resting for outage in (self._queue, self._source, self._store, self._model)):
             return 0
         now = self._parts.clock()
         try:
             leases = self._parts.picker.lease(slots, self._limits.lease_s, now)
         except Unavailable as error:
-            event(_log, "queue.unavailable", level=logging.WARNING, error=str(error))
-            self._resume_at = time.monotonic() + self._limits.retry_delay_s * random.uniform(0.5, 1.5)  # noqa: S311
+            self._queue.failed(error)
             return 0
+        self._queue.over()
         leases = self._one_suspect(leases)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
@@ -191,21 +192,23 @@ class Worker:
         if flight.known is not None and flight.known.status == "done" and flight.known.analysis is not None:
             self._settle([(flight, Done(flight.known.analysis))])
         elif lease.try_number > self._limits.max_tries:
-            last = (
-                lease.history[-1]
-                if lease.history
-                else self._failure(WorkerLost("The worker that held the job disappeared"), lease, "lease")
-            )
-            self._settle([(flight, Retry(last, 0.0))])
+            self._settle([(flight, self._outcomes.of_spent(lease))])
+        elif isinstance(flight.error, Unavailable) and self._age_s(lease) < self._limits.outage_max_s:
+            pause_s = self._source.failed(flight.error)  # none of the job's doing, so no try, for as long as that lasts
+            self._hand_back(flight, max(pause_s, min(self._age_s(lease) / 4, PAUSE_MAX_S)))
         elif flight.error is not None:
-            self._settle([(flight, self._outcome_of(flight.error, lease, "decode"))])
+            self._settle([(flight, self._outcomes.of_error(flight.error, lease, "decode"))])
         elif self._parts.keeper.holds(lease):
+            self._source.over()
             self._ready.append(flight)
         else:
             self._forget(flight)
 
+    def _age_s(self, lease: Lease) -> float:
+        return (self._parts.clock() - lease.job.enqueued_at).total_seconds()
+
     def _start_model(self) -> None:
-        if self._predicting is not None or time.monotonic() < self._resume_at:
+        if self._predicting is not None or self._model.resting:
             return
         batch = next_batch(
             self._ready,
@@ -233,60 +236,22 @@ class Worker:
             answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
             _log.exception("batch.failed")
         self._failed_starts = 0
+        self._model.over()
         warm = self._parts.model.loads == self._loads_seen
         self._loads_seen = self._parts.model.loads
         outcomes = [
-            (flight, self._outcome_of_answer(flight, answer)) for flight, answer in zip(batch, answers, strict=True)
+            (flight, self._outcomes.of_answer(flight, answer)) for flight, answer in zip(batch, answers, strict=True)
         ]
         self._settle(outcomes, warm=warm)
 
     def _model_failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
         """No clip is at fault: hand the jobs back without a try and wait before the next start."""
         self._failed_starts += 1
-        event(_log, "model.unavailable", level=logging.ERROR, error=str(error), starts=self._failed_starts)
+        self._model.failed(error)
         for flight in batch:
             self._hand_back(flight)
         if self._failed_starts >= MODEL_STARTS_MAX:
             raise error
-        self._resume_at = time.monotonic() + self._limits.retry_delay_s * 2**self._failed_starts
-
-    def _failure(self, error: Exception, lease: Lease, stage: Stage) -> Failure:
-        return failure_of(
-            error,
-            lease=lease,
-            stage=stage,
-            model=self._parts.model_name,
-            worker=self._parts.name,
-            at=self._parts.clock(),
-        )
-
-    def _outcome_of(self, error: Exception, lease: Lease, stage: Stage) -> Outcome:
-        failure = self._failure(error, lease, stage)
-        if isinstance(error, PermanentError):
-            return Reject(failure)
-        if not isinstance(error, EarmarkError):
-            _log.error("job.internal_error", exc_info=error)
-        backoff_s = self._limits.retry_delay_s * 2 ** (lease.try_number - 1)
-        return Retry(failure, backoff_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
-
-    def _outcome_of_answer(self, flight: Flight, answer: Prediction | TransientError | None) -> Outcome:
-        if not isinstance(answer, Prediction):
-            reason = answer or NoAnswer("The model had no answer for this clip")
-            return self._outcome_of(reason, flight.lease, "predict")
-        assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
-        return Done(
-            compose_analysis(
-                flight.lease,
-                flight.clip,
-                answer,
-                model=self._parts.model_name,
-                model_version=self._parts.model_version,
-                leased_at=flight.leased_at,
-                decode_s=flight.decode_s,
-                now=self._parts.clock(),
-                threshold=self._limits.confidence_threshold,
-            )
-        )
 
     def _settle(self, outcomes: list[tuple[Flight, Outcome]], *, warm: bool = True) -> None:
         try:
@@ -294,11 +259,14 @@ class Worker:
                 [Settlement(flight.lease, outcome, flight.audio_s, warm) for flight, outcome in outcomes]
             )
         except Unavailable as error:
-            event(_log, "job.settle_failed", level=logging.ERROR, jobs=len(outcomes), error=str(error))
+            pause_s = self._store.failed(error)
             for flight, _ in outcomes:
-                self._hand_back(flight)
+                self._hand_back(flight, pause_s)
         else:
-            for flight, _ in outcomes:
+            self._store.over()
+            for flight, outcome in outcomes:
+                if isinstance(outcome, Retry):
+                    self._expect_back(outcome.after_s)
                 self._forget(flight)
 
     def _forget(self, flight: Flight) -> None:
@@ -306,16 +274,20 @@ class Worker:
         if flight.clip is not None:
             self._parts.discard(flight.clip)
 
-    def _hand_back(self, flight: Flight) -> None:
-        self._release(flight.lease, 0.0)
+    def _hand_back(self, flight: Flight, after_s: float = 0.0) -> None:
+        self._release(flight.lease, after_s)
         self._forget(flight)
 
     def _release(self, lease: Lease, after_s: float) -> None:
         """Give a job back without spending a try; if even that fails its lease runs out by itself."""
+        self._expect_back(after_s)
         try:
             self._parts.lanes[lease.job.lane].release(lease, after_s=after_s)
         except Unavailable as error:
             event(_log, "job.release_failed", level=logging.WARNING, job_id=lease.job.id, error=str(error))
+
+    def _expect_back(self, after_s: float) -> None:
+        self._back_at = max(self._back_at, time.monotonic() + after_s)
 
     def _drain(self) -> None:
         """Finish the batch the model has, within ``drain_s``; hand everything else back without spending a try."""

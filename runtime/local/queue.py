@@ -29,13 +29,13 @@ from pydantic import TypeAdapter, ValidationError
 from earmark.clock import utc_now
 from earmark.domain import Failure, Job, Lease
 from earmark.errors import InputRejected, Unavailable, WorkerLost
+from earmark.fingerprint import fingerprint
 from earmark.log import event
 from earmark.ports import Clock
 from earmark.vocabulary import Lane
 from earmark.wire import decode_job, encode_job
 from runtime.local import queue_statements as sql
 from runtime.local.database import WAIT_S, Database, Synchronous
-from workers.failures import fingerprint
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from earmark.domain import Clip, Job, Lease, Record, Technical, Upload
-from earmark.errors import InputFault, InputRejected
+from earmark.errors import InputFault, InputRejected, Unavailable
+from earmark.ports import Clock, ObjectStore, Queue, Warehouse
 from earmark.vocabulary import Lane
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import LocalQueue
@@ -26,6 +27,7 @@ LIMITS = WorkerLimits(
     lease_s=60,
     max_tries=3,
     retry_delay_s=1,
+    outage_max_s=86_400,
     poll_s=0.02,
     drain_s=5,
     batch_jobs=4,
@@ -38,20 +40,30 @@ LIMITS = WorkerLimits(
 class World:
     """Everything one worker needs, in a folder."""
 
-    def __init__(self, folder: Path, *, name: str = "worker-1", limits: WorkerLimits = LIMITS) -> None:
-        """Open the queues and stores in the folder; two worlds of one folder share them."""
+    def __init__(
+        self, folder: Path, *, name: str = "worker-1", limits: WorkerLimits = LIMITS, clock: Clock | None = None
+    ) -> None:
+        """Open the queues and stores in the folder; two worlds of one folder share them.
+
+        Time stands still unless a clock is given.
+        """
         self.folder = folder
         self.limits = limits
         self.clock = ManualClock()
+        now = clock or self.clock
         self.name = name
-        self.lanes = {lane: LocalQueue(folder / "queues.sqlite", lane, clock=self.clock, worker=name) for lane in Lane}
-        self.dead = LocalQueue(folder / "queues.sqlite", "dead", clock=self.clock, worker=name)
-        self.results = LocalObjectStore(folder / "objects", "results")
-        self.warehouse = LocalWarehouse(folder / "warehouse.sqlite")
+        self.lanes: dict[Lane, Queue] = {
+            lane: LocalQueue(folder / "queues.sqlite", lane, clock=now, worker=name) for lane in Lane
+        }
+        self.dead = LocalQueue(folder / "queues.sqlite", "dead", clock=now, worker=name)
+        self.results: ObjectStore = LocalObjectStore(folder / "objects", "results")
+        self.warehouse: Warehouse = LocalWarehouse(folder / "warehouse.sqlite")
         self.journal = folder / "journal"
         self.keeper = Keeper(self.lanes, lease_s=limits.lease_s)
         self.model = ModelProcess("tests.models:scripted", {"journal": str(self.journal)}, start_timeout_s=60)
         self.settled: list[Record] = []
+        self.disk_full = False
+        """While true, decoding a word that begins with "full" finds no space."""
 
     def put(self, *words: str, lane: Lane = Lane.LOW) -> list[Job]:
         """Queue a job for each word."""
@@ -116,6 +128,9 @@ class World:
         word = str(path)
         if word.startswith("text"):
             raise InputRejected(InputFault.NOT_AUDIO, f"{word} is no audio")
+        if word.startswith("full") and self.disk_full:
+            message = "No space left on device"
+            raise Unavailable(message)
         if word.startswith("bug"):
             message = "a fault of ours"
             raise ZeroDivisionError(message)

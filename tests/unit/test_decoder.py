@@ -31,6 +31,8 @@ from workers.decode.decoder import Order, decode
 from workers.decode.limits import DecodeLimits
 from workers.decode.track import DEMUXERS
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -125,6 +127,29 @@ def test_damage_in_flac_is_heard_of_and_not_heard(tmp_path: Path) -> None:
     result = decoded(tmp_path, flipped(whole, np.random.default_rng(2), 1e-7, start=len(whole) // 2))
     assert "damaged" in result.technical.warnings
     assert np.abs(result.clip).max() < 0.26
+
+
+def with_bad_pages(name: str, pages: slice) -> bytes:
+    """An example in Ogg; some pages, counted after the two of headers, no longer match their checksums."""
+    whole = (EXAMPLES / name).read_bytes()
+    starts = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
+    damaged = bytearray(whole)
+    for start in starts[2:][pages]:
+        damaged[start + 300] ^= 0xFF
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("name", ["birds.ogg", "choir-chorale.opus"])
+def test_an_ogg_file_of_which_next_to_nothing_is_left_is_rejected(tmp_path: Path, name: str) -> None:
+    """Pages whose checksum fails are skipped; where hardly one is left, the rest is no recording any more."""
+    assert fault(tmp_path, with_bad_pages(name, slice(0, -1))) is InputFault.DAMAGED
+
+
+@pytest.mark.parametrize("name", ["birds.ogg", "choir-chorale.opus"])
+def test_an_ogg_file_with_a_hole_is_damaged(tmp_path: Path, name: str) -> None:
+    """A page that is skipped shows in the warnings, wherever it was."""
+    result = decoded(tmp_path, with_bad_pages(name, slice(2, 5)))
+    assert "damaged" in result.technical.warnings
 
 
 def test_no_samples(tmp_path: Path) -> None:

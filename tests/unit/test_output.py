@@ -115,7 +115,12 @@ def test_folders_are_searched_by_content_and_by_name(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("words")
     (tmp_path / "z.wav").symlink_to(tmp_path / "gone")
     (tmp_path / "loop").symlink_to(tmp_path)
-    found = {found.path.name: found.skipped for found in expand([tmp_path, tmp_path / "notes.txt"])}
-    order = [found.path.name for found in expand([tmp_path])]
-    assert order == ["a.mp3", "voice", "loop", "notes.txt", "z.wav"]
-    assert found == {"a.mp3": False, "voice": False, "loop": True, "notes.txt": False, "z.wav": False}
+    found = [(found.path.name, found.skipped) for found in expand([tmp_path])]
+    assert found == [
+        ("a.mp3", None),
+        ("voice", None),
+        ("loop", "linked folder"),
+        ("notes.txt", "not audio"),
+        ("z.wav", None),
+    ]
+    assert [found.skipped for found in expand([tmp_path / "notes.txt"])] == [None], "named, it is an input"

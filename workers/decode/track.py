@@ -58,7 +58,7 @@ GOOD_SHARE_MIN = 0.1
 SHORT_S = 0.15
 """Seconds by which the sound may end before its header says: encoders pad by up to three frames of 2048 samples."""
 
-_BARE = frozenset({"mp3", "aac", "amr", "flac"})
+_SKIPPING = frozenset({"mp3", "aac", "amr", "flac", "webm", "matroska"})
 """Containers whose demuxer skips what it cannot read, so that damage shows only in bytes that are missing."""
 _UNCOMPRESSED = frozenset({"wav", "w64", "aiff", "caf", "au"})
 _LEAST_BYTES_PER_S = {"mp3": 900.0}
@@ -143,13 +143,15 @@ class Track:
     @property
     def gaps(self) -> bool:
         """Whether less sound was read, all of it, than there is between its start and its end."""
-        missing_s = (self.stated_s or 0.0) - self.samples / self.rate_hz
         # FLAC's header counts samples; others are less exact.
-        return not self.truncated and missing_s > (0.5 / self.rate_hz if self._container == "flac" else SHORT_S)
+        shortest_s = 0.5 / self.rate_hz if self._container == "flac" else SHORT_S
+        return not self.truncated and (self.stated_s or 0.0) - self.samples / self.rate_hz > shortest_s
 
     @property
     def truncated(self) -> bool:
         """Whether the sound, all of it read, ends before the header says or in the middle of a packet."""
+        if self._container == "ogg":
+            return False  # its stated length is that of its last page: what is missing was lost, see also `is_cut_off`
         end_s = max(
             float(self._end * (self._stream.time_base or 0)), self.samples / self.rate_hz if self.rate_hz else 0.0
         )
@@ -238,8 +240,11 @@ class Track:
                 raise InputRejected(InputFault.DAMAGED, f"none of its {self.codec} sound can be decoded")
             raise InputRejected(InputFault.NO_SAMPLES, "it has a header and no sound")
         good = 1 - self._bad_packets / max(1, self._packets)
-        if self._container in _BARE and self._first_byte is not None:
+        if self._container in _SKIPPING and len(self._input.streams) == 1 and self._first_byte is not None:
             good = min(good, self._good_bytes / max(1, self._size_bytes - self._first_byte))
+        if self._container == "ogg" and self.stated_s:
+            # Its length is that of the last page, so what is missing before it was there and is lost.
+            good = min(good, self.samples / self.rate_hz / self.stated_s)
         if good < GOOD_SHARE_MIN:
             raise InputRejected(InputFault.DAMAGED, f"only {good:.1%} of its {self.codec} sound can be decoded")
 

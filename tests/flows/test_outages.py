@@ -1,0 +1,85 @@
+"""While a part is down, nothing is lost and no try is spent; when it is back, work goes on by itself."""
+
+import dataclasses
+import threading
+from pathlib import Path
+
+from earmark.clock import utc_now
+from earmark.errors import Unavailable
+from earmark.vocabulary import Lane
+from tests.flaky import FlakyQueue, FlakyStore
+from tests.flows.world import LIMITS, World
+
+QUICK = dataclasses.replace(LIMITS, retry_delay_s=0.01)
+
+
+def test_a_full_disk_spends_no_try(tmp_path: Path) -> None:
+    """Ten looks at a job that cannot be decoded for want of space leave it on its first try; then it is done."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+    [job] = world.put("full")
+    world.disk_full = True
+    with world.worker() as worker:
+        for _ in range(10):
+            worker.run_once()
+            world.clock.move(60)
+        assert world.record(job) is None
+        world.disk_full = False
+        worker.run_once()
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, record.failures) == ("done", ())
+
+
+def test_an_outage_that_never_ends_spends_tries(tmp_path: Path) -> None:
+    """A job older than ``outage_max_s`` is buried after three more tries, so that nothing waits for ever."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0, outage_max_s=300))
+    [job] = world.put("full")
+    world.disk_full = True
+    with world.worker() as worker:
+        for _ in range(10):
+            worker.run_once()
+            world.clock.move(60)
+    record = world.record(job)
+    assert record is not None
+    assert [failure.kind for failure in record.failures] == ["unavailable"] * 3
+
+
+def test_results_that_cannot_be_written_spend_no_try(tmp_path: Path) -> None:
+    """Settling gives up on a store that is down, hands the jobs back and ends them when it is up again."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+    store = FlakyStore(world.results)
+    world.results = store
+    jobs = world.put("fine-1", "fine-2")
+    store.faults.fail("write", 5)
+    with world.worker() as worker:
+        worker.run_once()
+        assert world.settled == []
+        world.clock.move(60)
+        worker.run_once()
+    assert [record.status for record in map(world.record, jobs) if record] == ["done", "done"]
+    assert {record.failures for record in map(world.record, jobs) if record} == {()}
+
+
+def test_a_queue_that_is_down_is_asked_again(tmp_path: Path) -> None:
+    """Told to end when nothing waits, a worker does not take a queue that does not answer for an empty one."""
+    world = World(tmp_path, limits=QUICK, clock=utc_now)
+    [job] = world.put("fine")
+    queue = FlakyQueue(world.lanes[Lane.HIGH])
+    world.lanes[Lane.HIGH] = queue
+    queue.faults.fail("lease", 3, error=Unavailable("no route"))
+    with world.worker() as worker:
+        worker.run(threading.Event(), until_empty=True)
+    record = world.record(job)
+    assert record is not None
+    assert record.status == "done"
+
+
+def test_until_empty_waits_for_its_own_retries(tmp_path: Path) -> None:
+    """A job that is due again in a moment is not left behind."""
+    world = World(tmp_path, limits=QUICK, clock=utc_now)
+    [job] = world.put("none")
+    with world.worker() as worker:
+        worker.run(threading.Event(), until_empty=True)
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, len(record.failures)) == ("failed", 3)

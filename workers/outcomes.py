@@ -1,0 +1,68 @@
+"""``Outcomes``: what a try came to, from the error or the answer it ended with."""
+
+import logging
+import random
+
+from earmark.domain import Done, Failure, Lease, Outcome, Prediction, Reject, Retry
+from earmark.errors import EarmarkError, NoAnswer, PermanentError, TransientError, WorkerLost
+from workers.compose import compose_analysis
+from workers.failures import Stage, failure_of
+from workers.flight import Flight
+from workers.parts import WorkerLimits, WorkerParts
+
+_log = logging.getLogger(__name__)
+
+
+class Outcomes:
+    """Judges tries for one worker."""
+
+    def __init__(self, parts: WorkerParts, limits: WorkerLimits) -> None:
+        """Take the worker's name, model and clock from its parts, delays and threshold from its limits."""
+        self._parts = parts
+        self._limits = limits
+
+    def of_error(self, error: Exception, lease: Lease, stage: Stage) -> Reject | Retry:
+        """Whether another try can help, and when."""
+        failure = self._failure(error, lease, stage)
+        if isinstance(error, PermanentError):
+            return Reject(failure)
+        if not isinstance(error, EarmarkError):
+            _log.error("job.internal_error", exc_info=error)
+        backoff_s = self._limits.retry_delay_s * 2 ** (lease.try_number - 1)
+        return Retry(failure, backoff_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
+
+    def of_answer(self, flight: Flight, answer: Prediction | TransientError | None) -> Outcome:
+        """The analysis, or a retry where there is no answer."""
+        if not isinstance(answer, Prediction):
+            reason = answer or NoAnswer("The model had no answer for this clip")
+            return self.of_error(reason, flight.lease, "predict")
+        assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
+        return Done(
+            compose_analysis(
+                flight.lease,
+                flight.clip,
+                answer,
+                model=self._parts.model_name,
+                model_version=self._parts.model_version,
+                leased_at=flight.leased_at,
+                decode_s=flight.decode_s,
+                now=self._parts.clock(),
+                threshold=self._limits.confidence_threshold,
+            )
+        )
+
+    def of_spent(self, lease: Lease) -> Retry:
+        """The end of a job whose tries were all spent before this lease: its last failure stands."""
+        if lease.history:
+            return Retry(lease.history[-1], 0.0)
+        return Retry(self._failure(WorkerLost("The worker that held the job disappeared"), lease, "lease"), 0.0)
+
+    def _failure(self, error: Exception, lease: Lease, stage: Stage) -> Failure:
+        return failure_of(
+            error,
+            lease=lease,
+            stage=stage,
+            model=self._parts.model_name,
+            worker=self._parts.name,
+            at=self._parts.clock(),
+        )
