@@ -24,6 +24,7 @@ from benchmarks.styles import (
     MINOR,
     SNARE,
     STYLES,
+    WALKS,
     Style,
 )  # fmt: skip
 
@@ -53,9 +54,11 @@ class Piece(NamedTuple):
     """How unevenly it is played: standard deviation of a note's start."""
     tuning_cents: float
     """How far it is tuned from A = 440 Hz."""
+    either_relative: bool = False
+    """Whether its chords begin on the sixth step of major: some would hear the relative minor."""
 
 
-def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noqa: C901 (one walk through the tables)
+def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noqa: C901, PLR0912, PLR0915 (one walk through the tables)
     """Write a piece.
 
     Args:
@@ -74,6 +77,8 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noq
     progression = str(rng.choice(style.progressions)).split()
     if style_name in {"waltz", "string quartet"} and mode == "minor":
         progression = str(rng.choice(CLASSIC_MINOR)).split()
+    if progression[0] == "walk":
+        progression = _walk(rng, mode, power=len(progression) > 1)
     figure = FIGURES.get(str(rng.choice(style.chords)), ())
     bass = BASSES.get(str(rng.choice(style.basses)), ())
     kit = KITS.get(str(rng.choice(style.drums)), ())
@@ -91,14 +96,16 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noq
         whole, part = divmod(beat, 1.0)
         return whole + (part * 2 * style.swing if part <= 0.5 else style.swing + (part - 0.5) * 2 * (1 - style.swing))
 
+    octave = style.octaves[int(rng.integers(len(style.octaves)))] if len(style.octaves) > 1 else style.octaves[0]
     notes: list[Note] = []
     voice = 14 + int(rng.integers(0, 4))
     for bar in range(bars):
-        symbol = "1" if ends_home and bar == bars - 1 else progression[bar % len(progression)]
+        home = "1p" if progression[0].endswith("p") else "1"
+        symbol = home if ends_home and bar == bars - 1 else progression[bar % len(progression)]
         tones = chord_tones(symbol, scale)
         start = bar * style.beats
         middle = [tonic + 48 + tone for tone in tones]
-        middle = [pitch - 12 * (middle[0] > 57) for pitch in middle]
+        middle = [pitch + 12 * octave - 12 * (middle[0] > 57) for pitch in middle]
         middle.append(middle[0] + 12)
         for at, length, which in figure:
             if at < style.beats:
@@ -113,13 +120,26 @@ def compose(style_name: str, seed: int, length_s: float = 30.0) -> Piece:  # noq
         for at, drum, loud in kit:
             if at < style.beats:
                 notes.append(Note(start + at, 0.1, drum, loud + int(rng.integers(-8, 9)), DRUMS))
-        if split >= 0:
-            voice = _sing(notes, rng, start, style, split, voice, tones, scale, tonic, swung)
+        sung = scale
+        if mode == "minor" and style.leading and (symbol.startswith("5M") or rng.random() < style.leading):
+            sung = (*scale[:6], 11)
+        if style.tune == "run":
+            _run(notes, bar, style.beats, sung, tonic, step=0.5 if split else 1.0)
+        elif split >= 0:
+            voice = _sing(notes, rng, start, style, split, voice, tones, sung, tonic, swung)
     return Piece(
         name=f"{style_name} {seed}", style=style_name, bpm=bpm, tonic=tonic, mode=mode, notes=tuple(notes),
         programs={0: melody, 1: chords, 2: low}, jitter_s=float(rng.choice((0.0, 0.005, 0.012))),
         tuning_cents=float(rng.choice((0.0, 0.0, 0.0, -30.0, 20.0, 40.0))),
+        either_relative=mode == "major" and progression[0].startswith("6"),
     )  # fmt: skip
+
+
+def _walk(rng: np.random.Generator, mode: str, *, power: bool) -> list[str]:
+    """Draw four or eight chords of the scale, the first on the tonic; power chords ask for no third."""
+    degrees, chances = zip(*WALKS[mode].items(), strict=True)
+    drawn = rng.choice(degrees, size=3 if rng.random() < 0.6 else 7, p=chances)
+    return ["1p" if power else "1", *(f"{degree[0]}p" if power else str(degree) for degree in drawn)]
 
 
 def _random_rhythm(
@@ -186,15 +206,18 @@ def chord_tones(symbol: str, scale: tuple[int, ...]) -> tuple[int, ...]:
     """Semitones above the tonic of a chord's notes, root first.
 
     Args:
-        symbol: a scale degree from "1" to "7", then "7" for a seventh chord, "M" or "m" to force its third.
+        symbol: a scale degree from "1" to "7", then "7" for a seventh chord, "M" or "m" to force its third ("M7" for
+            a dominant seventh), "p" for a power chord; or "b7", "b7p" for the chord a whole tone below the tonic.
         scale: the seven semitones of the scale.
     """
-    if symbol == "b7":
-        return (10, 14, 17)
+    if symbol.startswith("b7"):
+        return (10, 17, 22) if symbol.endswith("p") else (10, 14, 17)
     degree = int(symbol[0]) - 1
     tones = [scale[(degree + step) % 7] + 12 * ((degree + step) // 7) for step in (0, 2, 4)]
-    if symbol.endswith(("M", "m")):
-        tones[1] = tones[0] + (4 if symbol.endswith("M") else 3)
+    if symbol.endswith("p"):
+        return (tones[0], tones[0] + 7, tones[0] + 12)
+    if symbol[1:2] in {"M", "m"}:
+        tones[1] = tones[0] + (4 if symbol[1] == "M" else 3)
     if symbol.endswith("7") and len(symbol) > 1:
         tones.append(tones[0] + (11 if symbol == "17" and scale is MAJOR else 10))
     return tuple(tones)
@@ -220,3 +243,15 @@ def _sing(
             notes.append(Note(start + swung(at), length * 0.95, pitch, 88 + int(rng.integers(-8, 9)), 0))
         at += length
     return voice
+
+
+def _run(notes: list[Note], bar: int, beats: int, scale: tuple[int, ...], tonic: int, step: float) -> None:
+    """Add a bar of a scale up and down an octave; every fourth time, the tonic chord broken in its place."""
+    ladder = [*scale, 12, *scale[:0:-1]]
+    chord = [0, scale[2], scale[4], 12, scale[4], scale[2]]
+    count = round(beats / step)
+    steps = chord if bar % 4 == 3 else ladder
+    for index in range(count):
+        place = index if bar % 4 == 3 else bar % 4 * count + index
+        pitch = tonic + 60 + steps[place % len(steps)]
+        notes.append(Note(bar * beats + index * step, step * 0.95, pitch, 90, 0))

@@ -1,6 +1,7 @@
 """What pieces may be made of: tables of rhythms, progressions and instruments, and the styles that choose from them.
 
-The first twelve styles and mixtures of them are for development, the others are held out.
+The first twelve styles and mixtures of them are for development, and so are those of `KEY_STYLES`, for the key alone;
+the others are held out.
 """
 
 # ruff: noqa: E501 (a drum pattern reads best in one row)
@@ -26,8 +27,10 @@ class Style(NamedTuple):
     modes: tuple[str, ...]
     tempos_bpm: tuple[float, float]
     progressions: tuple[str, ...]
-    """Chords, a bar each: scale degrees 1 to 7, then "7" for a seventh, "M" or "m" for a forced third, or
-    "b7" for the major chord a whole tone below the tonic."""
+    """Chords, a bar each: scale degrees 1 to 7, then "7" for a seventh, "M" or "m" for a forced third, "M7" for a
+    dominant seventh, "p" for a power chord (root, fifth and octave), or "b7" for the major chord a whole tone below
+    the tonic ("b7p": its power chord).  "walk" and "walk p" draw four or eight chords from the scale, the first on
+    the tonic."""
     chords: tuple[str, ...] = ("",)
     """Names in `FIGURES`."""
     basses: tuple[str, ...] = ("",)
@@ -42,6 +45,12 @@ class Style(NamedTuple):
     """Beats in a bar."""
     swing: float = 0.5
     """Where the second half of a beat falls."""
+    octaves: tuple[int, ...] = (0,)
+    """How far the chords are moved."""
+    leading: float = 0.0
+    """How often a bar of melody in minor raises the seventh step, beside those over the major dominant."""
+    tune: str = ""
+    """"run" for scales and broken chords up and down in place of a melody."""
 
 
 FIGURES: dict[str, tuple[tuple[float, float, str], ...]] = {
@@ -260,3 +269,54 @@ FRESH: dict[str, Style] = {
 STYLES.update(FRESH)
 FRESH_STYLES = tuple(FRESH)
 """Written after the rules were fitted and never looked at while anything was chosen; `benchmarks.music`."""
+
+FIGURES |= {
+    "gallop": tuple((beat + part, 0.22, "*") for beat in range(4) for part in (0, 0.5, 0.75)),
+    "chug": ((0, 1.4, "*"), (1.5, 0.4, "*"), (2, 0.4, "*"), (2.5, 1.4, "*")),
+    "up": tuple((index / 2, 0.5, "01230123"[index]) for index in range(8)),
+}
+POWER_MINOR = ("1p 6p 7p 1p", "1p 6p 3p 7p", "1p 3p 7p 4p", "1p 7p 6p 7p", "1p 1p 6p 7p", "1p 4p 6p 7p", "1p 3p 4p 6p",
+               "1p 6p 4p 5p", "1p 4p 1p 5p", "1p 7p 3p 6p", "1p 3p 6p 7p", "1p 4p 5p 1p")  # fmt: skip
+POWER_MAJOR = ("1p 4p 5p 1p", "1p 5p 6p 4p", "1p 4p 1p 5p", "1p b7p 4p 1p", "1p 6p 4p 5p", "1p 4p 6p 5p", "1p 5p 4p 5p")
+GUITARS = ((30, 30, 33), (29, 29, 34), (81, 30, 34), (0, 29, 35), (62, 30, 33), (30, 29, 33))
+PLAIN_MAJOR = ("1 4 5 1", "1 4 57 1", "1 6 4 5 1", "1 5 6 4 1 4 5 1", "27 57 17 17", "1 6 2 57", "1 2 57 1", "1 3 4 5",
+               "1 5 6 3 4 1 2 5", "1 5 6 4", "1 3 6 4 5 1")  # fmt: skip
+PLAIN_MINOR = ("1 4 5M 1", "1 4 5M7 1", "1 4 5 1", "1 6 3 7", "1 7 6 5M", "1 6 4 5M", "1 3 6 7", "1 7 6 7", "1 2 5M7 1",
+               "1 5M 1 4 1 5M 1 1", "1 6 3 7 1 4 5M 1", "1 3 4 6 1 5M 1 5M", "1 5M 7 4 6 3 4 5M", "1 4 7 3")  # fmt: skip
+KEYBOARDS = ((0, 0, 0), (4, 4, 33), (16, 19, 43), (48, 48, 43), (40, 48, 42), (81, 81, 38), (80, 80, 38), (88, 89, 39),
+             (52, 52, 32), (25, 25, 32), (6, 6, 43), (73, 46, 43), (61, 61, 58))  # fmt: skip
+
+KEY_STYLES: dict[str, Style] = {
+    "power minor": Style(("minor",), (80, 180), POWER_MINOR, ("eighths", "gallop", "chug", "quarters", "held"), ("eighths", "quarters", "held"),
+                         ("rock", "pop", "half"), (-1, -1, 0.2, 0.5), GUITARS, octaves=(0, -1)),
+    "power major": Style(("major",), (80, 180), POWER_MAJOR, ("eighths", "gallop", "chug", "quarters", "held"), ("eighths", "quarters", "held"),
+                         ("rock", "pop", "half"), (-1, -1, 0.2, 0.5), GUITARS, octaves=(0, -1)),
+    "bare power minor": Style(("minor",), (80, 160), POWER_MINOR, ("eighths", "chug", "held"), ("", "eighths"), ("", "rock"), (-1, 0.4), GUITARS, octaves=(0, -1)),
+    "bare power major": Style(("major",), (80, 160), POWER_MAJOR, ("eighths", "chug", "held"), ("", "eighths"), ("", "rock"), (-1, 0.4), GUITARS, octaves=(0, -1)),
+    "plain major": Style(("major",), (60, 140), PLAIN_MAJOR, ("held", "quarters", "halves", "up", "arpeggio"), ("", "held", "fifths"), ("",), (-1, -1, 0.3),
+                         KEYBOARDS, octaves=(0, 0, 1)),
+    "plain minor": Style(("minor",), (60, 140), PLAIN_MINOR, ("held", "quarters", "halves", "up", "arpeggio"), ("", "held", "fifths"), ("",), (-1, -1, 0.3),
+                         KEYBOARDS, octaves=(0, 0, 1), leading=0.3),
+    "band major": Style(("major",), (80, 160), PLAIN_MAJOR, ("eighths", "quarters", "strum", "push", "offbeat", "held"), ("eighths", "quarters", "fifths"),
+                        ("rock", "four", "pop", "disco"), (0.3, 0.5, -1), KEYBOARDS),
+    "band minor": Style(("minor",), (80, 160), PLAIN_MINOR, ("eighths", "quarters", "strum", "push", "offbeat", "held"), ("eighths", "quarters", "fifths"),
+                        ("rock", "four", "pop", "disco"), (0.3, 0.5, -1), KEYBOARDS, leading=0.2),
+    "runs": Style(BOTH, (70, 150), ("1", "1 1 5 1", "1 4 5 1"), ("", "", "held"), ("",), ("",), (0.0, 1.0), KEYBOARDS, leading=0.6, tune="run"),
+    "drone": Style(BOTH, (60, 140), ("1",), ("", "held"), ("held", "fifths"), ("",), (0.2, 0.6), KEYBOARDS, leading=0.3),
+    "song": Style(BOTH, (70, 150), ("1 4 5M 1", "1 1 4 1 1 5M 1 1", "1 4 1 5M 1 4 5M 1"), ("", "held", "waltz"), ("", "first"), ("",), (0.2, 0.5),
+                  ((73, 0, 32), (40, 48, 43), (0, 0, 0), (71, 24, 32)), leading=0.3),
+    "vamp major": Style(("major",), (80, 130), ("17 47 17 47", "17 17 47 17", "1 4 1 4", "1 b7 1 b7", "1 b7 4 4"), ("eighths", "quarters", "strum", "offbeat"),
+                        ("eighths", "octaves", "fifths"), ("rock", "disco", ""), (0.3, 0.6, -1), ((61, 4, 33), (66, 16, 33), (27, 27, 33))),
+    "vamp minor": Style(("minor",), (80, 130), ("17 47 17 47", "17 17 17 17", "17 4M7 17 4M7", "1 4 1 4", "1 7 1 7"), ("eighths", "quarters", "strum", "offbeat"),
+                        ("eighths", "octaves", "fifths"), ("rock", "disco", ""), (0.3, 0.6, -1), ((61, 4, 33), (66, 16, 33), (27, 27, 33))),
+    "walk power": Style(BOTH, (80, 180), ("walk p",), ("eighths", "gallop", "chug", "quarters", "held"), ("eighths", "quarters", "held", ""),
+                        ("rock", "pop", "half", ""), (-1, 0.2, 0.5), GUITARS, octaves=(0, -1)),
+    "walk": Style(BOTH, (60, 150), ("walk",), ("held", "quarters", "eighths", "arpeggio", "strum", "push"), ("", "held", "fifths", "eighths"),
+                  ("", "rock", "four"), (-1, 0.3, 0.5), KEYBOARDS, octaves=(0, 0, 1), leading=0.2),
+}  # fmt: skip
+STYLES.update(KEY_STYLES)
+WALKS: dict[str, dict[str, float]] = {
+    "major": {"1": 0.25, "4": 0.2, "5": 0.22, "6": 0.16, "2": 0.1, "3": 0.07},
+    "minor": {"1": 0.25, "4": 0.16, "5": 0.08, "5M": 0.12, "6": 0.17, "7": 0.14, "3": 0.08},
+}
+"""How often a chord of the scale is drawn, by its degree."""

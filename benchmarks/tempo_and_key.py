@@ -233,22 +233,32 @@ def report(music: list[tuple[Track, Samples]], words: list[str]) -> dict[str, li
     }  # fmt: skip
 
 
-def fresh_report(music: list[tuple[Track, Samples]], words: list[str]) -> list[str]:
-    """Tempo on the music that nothing was chosen on; the lines of its table."""
+def fresh_report(music: list[tuple[Track, Samples]], words: list[str]) -> dict[str, list[str]]:
+    """Tempo and key on the music of the fresh styles; the lines of each table."""
+
+    def runs(methods: dict[str, Any], heard_by: list[tuple[Track, Samples]]) -> list[Run]:
+        return [
+            measured(name, answer, heard_by)
+            for name, answer in methods.items()
+            if any(w in name for w in words or [""])
+        ]
+
     listed = [track for track, _ in music]
-    methods = {name: answer for name, answer in tempo_methods().items() if any(w in name for w in words or [""])}
-    runs = [measured(name, answer, music) for name, answer in methods.items()]
-    lines = [
-        f"{len(listed)} pieces, {sum(len(samples) for _, samples in music) / RATE_HZ / 60:.0f} minutes.",
-        "",
-        "| method | within 4 % | or x2, /2 | or x3, /3 | no answer | CPU s per minute |",
-        "|---|---|---|---|---|---|",
-        *(tempo_row(run, listed) for run in runs),
-    ]
-    for track, bpm in zip(listed, runs[0].answers, strict=True):
+    of_one_key = [(track, samples) for track, samples in music if "key" in track.teaches]
+    tempi, keys = runs(tempo_methods(), music), runs(key_methods(), of_one_key)
+    for track, bpm in zip(listed, tempi[0].answers, strict=True):
         if bpm is None or abs(bpm / track.bpm - 1) > NEAR:
-            sys.stderr.write(f"{runs[0].method}, {track.name}: {bpm} for {track.bpm}\n")
-    return lines
+            sys.stderr.write(f"{tempi[0].method}, {track.name}: {bpm} for {track.bpm}\n")
+    return {
+        "fresh": [f"{len(listed)} pieces, {sum(len(samples) for _, samples in music) / RATE_HZ / 60:.0f} minutes.", "",
+                  "| method | within 4 % | or x2, /2 | or x3, /3 | no answer | CPU s per minute |",
+                  "|---|---|---|---|---|---|",
+                  *(tempo_row(run, listed) for run in tempi)],
+        "fresh key": [f"{len(of_one_key)} pieces: all but those in major whose chords begin on the sixth step.", "",
+                      "| method | exact | relative | fifth | parallel | other | MIREX score | CPU s per minute |",
+                      "|---|---|---|---|---|---|---|---|",
+                      *(key_row(run, [track for track, _ in of_one_key]) for run in keys)],
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -269,7 +279,7 @@ def main() -> None:
     if fresh:
         render_all(fresh, arguments.cache)
         known = [(track, heard(track, arguments.cache)) for track in fresh]
-        tables["fresh"] = fresh_report(known, arguments.methods)
+        tables |= fresh_report(known, arguments.methods)
     for name, lines in tables.items():
         sys.stdout.write(f"\n{name}\n" + "\n".join(lines) + "\n")
     if arguments.write:

@@ -212,7 +212,7 @@ class Record(Frozen):
     job_id: JobId
     tenant: TenantName
     status: Literal["done", "rejected", "failed"]
-    """``rejected``: the input is at fault; ``failed``: three tries failed."""
+    """``rejected``: the input is at fault; ``failed``: every try failed."""
     analysis: Analysis | None = None
     failures: tuple[Failure, ...] = ()
     """Every try that failed, oldest first; the last one is what is reported."""

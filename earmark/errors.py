@@ -12,7 +12,6 @@
     │   └── TimedOut              a step took longer than its limit
     ├── PermanentError            never try again: becomes a Reject; carries a kind and a remedy
     │   └── InputRejected         the audio itself: not_audio, empty, too_long, …
-    ├── LeaseLost                 somebody else may hold the job: write nothing, acknowledge nothing
     ├── StorageError
     │   ├── ObjectMissing         no such object, or not in that generation
     │   ├── PreconditionFailed    a write or delete lost a race
@@ -105,7 +104,7 @@ REMEDIES: dict[InputFault, str] = {
     InputFault.TOO_LONG: "Split it, or raise EARMARK_MAX_DURATION_S.",
     InputFault.TOO_COSTLY: "It expands beyond the decoder's limits; convert it to plain WAV or FLAC.",
     InputFault.CHANGED: "It changed after it was queued; submit it again.",
-    InputFault.MALFORMED_JOB: "The queue held a message that is no job; look at it with the dead letters.",
+    InputFault.MALFORMED_JOB: "The queue held a message that is no job; it was set aside, its bytes untouched.",
 }
 """What a person can do about each fault."""
 
@@ -129,16 +128,6 @@ class InputRejected(PermanentError):
         """Take the fault, a message that names the input, and a remedy (default: the one in ``REMEDIES``)."""
         super().__init__(message, REMEDIES[fault] if remedy is None else remedy)
         self.fault = fault
-
-    def __reduce__(self) -> tuple[type["InputRejected"], tuple[InputFault, str, str]]:
-        """Pickle with all three arguments, since the decoder raises this in another process."""
-        return type(self), (self.fault, self.message, self.remedy)
-
-
-class LeaseLost(EarmarkError):
-    """The lease ran out or was taken over: write nothing, acknowledge nothing."""
-
-    kind = "lease_lost"
 
 
 class StorageError(EarmarkError):

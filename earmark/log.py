@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 _SECRETS = re.compile(
-    r"(?i)((?:\b(?:api[_-]?key|authorization|password|secret|token)\b\"?\s*[=:]\s*\"?)?\b(?:bearer|basic)\s+"
-    r"|\b(?:api[_-]?key|authorization|password|secret|token)\b\"?\s*[=:]\s*\"?"
+    r"(?i)((?:(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)\b[\"']?\s*[=:]\s*[\"']?)?\b(?:bearer|basic)\s+"
+    r"|(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)\b[\"']?\s*[=:]\s*[\"']?"
     r"|\b(?=sk-))[^\s\"',;&]+"
 )
+_SECRET_NAME = re.compile(r"(?i)(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)$")
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+(?=@)")
+"""User and password in an address."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def masked(text: str) -> str:
     """Text with secrets blotted out and control characters escaped, safe for a log."""
-    return _CONTROL.sub(
-        lambda match: match.group().encode("unicode_escape").decode(), _SECRETS.sub(r"\1********", text)
-    )
+    text = _CREDENTIALS.sub("********", _SECRETS.sub(r"\1********", text))
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def event(logger: logging.Logger, name: str, /, *, level: int = logging.INFO, **fields: object) -> None:
@@ -58,7 +60,10 @@ class _Text(logging.Formatter):
 
 def _clean(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(name): _clean(item) for name, item in value.items()}
+        return {
+            str(name): "********" if isinstance(item, str) and _SECRET_NAME.search(str(name)) else _clean(item)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     if value is None or isinstance(value, bool | int | float):

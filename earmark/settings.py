@@ -25,7 +25,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    backend: Literal["local"] = Field("local", description="Which adapters are used: `local` is one machine.")
+    backend: Literal["local", "gcp"] = Field(
+        "local", description="Which adapters are used: `local` is one machine, `gcp` is Google Cloud."
+    )
     data: Path = Field(Path("earmark-data"), description="Folder of everything the local backend keeps.")
     model: str = Field("listener", description="The primary model, a name from `workers/models`.")
     tenants: Path | None = Field(
@@ -35,6 +37,12 @@ class Settings(BaseModel):
     lane_rules: Path | None = Field(
         None, description="TOML file of lane rules; unset = the ones that ship with the router."
     )
+
+    gcp_project: str = Field("", pattern=r"^[a-z0-9-]*$", description="Google Cloud project, for the backend `gcp`.")
+    gcp_prefix: str = Field(
+        "earmark", pattern=r"^[a-z][a-z0-9-]{1,30}$", description="First word of every name on Google Cloud."
+    )
+    gcp_location: str = Field("US", min_length=1, description="Where buckets and the dataset are made, as `EU`.")
 
     lease_s: float = Field(30.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
     max_tries: int = Field(3, ge=1, le=100, description="Tries a job gets before it is buried, whatever ended each.")
@@ -65,7 +73,7 @@ class Settings(BaseModel):
     )
     model_start_timeout_s: float = Field(120.0, gt=0, description="Seconds the model may take to load.")
     confidence_threshold: float = Field(
-        0.80, ge=0, le=1, description="Confidence below which a record is marked for review or asked of the fallback."
+        0.80, ge=0, le=1, description="Confidence below which a record is marked for review."
     )
 
     synchronous: Literal["FULL", "NORMAL"] = Field(

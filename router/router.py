@@ -9,6 +9,7 @@ from earmark.domain import Job, Record, Upload, job_id
 from earmark.log import event
 from earmark.ports import Clock, Queue
 from earmark.vocabulary import Lane
+from router.claims import Claims, NoClaims
 from router.lanes import LaneRule, lane_of
 
 _log = logging.getLogger(__name__)
@@ -43,14 +44,19 @@ class Router:
         assign_arm: Callable[[Upload], str],
         pipeline: str,
         clock: Clock,
+        claims: Claims | None = None,
     ) -> None:
-        """Take the queues, a look-up of records by tenant and job id, the rules and the pipeline version."""
+        """Take the queues, a look-up of records by tenant and job id, the rules and the pipeline version.
+
+        Without ``claims`` the queues themselves must know which jobs they hold.
+        """
         self._lanes = lanes
         self._find_record = find_record
         self._rules = rules
         self._assign_arm = assign_arm
         self._pipeline = pipeline
         self._clock = clock
+        self._claims = claims or NoClaims()
 
     def route(self, uploads: Sequence[Upload]) -> list[Routed]:
         """Route uploads in order; all new jobs of a lane are put in one durable write.
@@ -78,8 +84,10 @@ class Router:
             waiting[job.lane].append(job)
             routed.append(Queued(job))
         for lane, jobs in waiting.items():
-            added = self._lanes[lane].put(jobs)
-            for job in jobs:
+            ours = [job for job in {job.id: job for job in jobs}.values() if self._claims.take(job)]
+            added = self._lanes[lane].put(ours)
+            for job in ours:
+                self._claims.confirm(job)
                 event(_log, "job.queued", job_id=job.id, tenant=job.upload.tenant, lane=lane, arm=job.arm)
             if added < len(jobs):
                 event(_log, "job.coalesced", lane=lane, count=len(jobs) - added)

@@ -16,6 +16,9 @@ from rich.text import Text
 from earmark.metadata import AudioMetadata, Rated
 from runtime.result import Result
 
+UNCLEAR = 0.5
+"""A transcript less certain than this is more wrong than right: the table does not show it, the record has it."""
+
 
 class Format(StrEnum):
     """How results are written."""
@@ -155,7 +158,10 @@ class Csv(_Open):
 
 def _inert(value: object) -> object:
     """Text that a spreadsheet would run as a formula gets a leading apostrophe (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # Python before 3.13 would leave a lone one unquoted
+    return f"'{text}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 HEARD_CHARS = 62
@@ -238,5 +244,6 @@ def _heard(metadata: AudioMetadata) -> str:
     words: list[Rated[str]] = [*metadata.genres[:2], *metadata.instruments[:3]]  # type: ignore[list-item]  # enums are strings
     parts = [str(word.value) for word in words]
     if metadata.transcript.value:
-        parts.append(f"“{metadata.transcript.value}”")
+        certain = (metadata.transcript.confidence or 0.0) >= UNCLEAR
+        parts.append(f"“{metadata.transcript.value}”" if certain else "(words unclear)")
     return ", ".join(parts)

@@ -53,5 +53,5 @@ def of_rejection(source: str, rejection: InputRejected) -> Result:
 
 
 def _fault(failure: Failure) -> Fault:
-    remedy = failure.remedy or "It failed three times; `earmark report failures_by_kind` shows whether others do too."
+    remedy = failure.remedy or "Every try failed; `earmark report failures_by_kind` shows whether others do too."
     return Fault(failure.kind, failure.message, remedy)

@@ -3,27 +3,27 @@
 Reads as a list of what the system is made of.
 """
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any
 
 from earmark.clock import utc_now
 from earmark.domain import Clip, Lease, Record, Upload, job_id
 from earmark.errors import ConfigurationError, InputFault, InputRejected
-from earmark.ports import Clock, ObjectStore, Queue, Warehouse
+from earmark.ports import Clock
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
 from router.intake import display, upload_file
 from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
-from runtime.local.object_store import LocalObjectStore
-from runtime.local.queue import DEAD, LocalQueue, QueueDepth
-from runtime.local.warehouse import LocalWarehouse
-from runtime.local.worker_name import is_dead, own_name
+from runtime.backend import Backend
+from runtime.local.backend import connect_local
+from runtime.local.worker_name import own_name
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.keeper import Keeper
@@ -38,54 +38,22 @@ PIPELINE = "1"
 """Version of everything outside the model that can change an answer: decoding, windows, composition."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """The adapters."""
-
-    lanes: dict[Lane, Queue]
-    dead: Queue
-    depths: dict[str, Callable[[], QueueDepth]]
-    """How full each queue is, by name."""
-    results: ObjectStore
-    warehouse: Warehouse
-    scratch: Path
-    results_place: str
-    """Where a person finds the results."""
-
-
 def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
     """The adapters of the backend that is set."""
-    data = settings.data
+    if settings.backend == "local":
+        return connect_local(settings, clock)
+    connect_gcp = _gcp("runtime.gcp.backend").connect_gcp
+    backend: Backend = connect_gcp(settings, clock)
+    return backend
+
+
+def _gcp(module: str) -> Any:
+    """A module of the adapters for Google Cloud, which need packages that one machine does not."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"Cannot make the data folder {display(data)}: {error.strerror}.  Point EARMARK_DATA elsewhere."
+        return importlib.import_module(module)
+    except ImportError as error:
+        message = f"The backend gcp needs the package of {error.name}.  Install it: pip install 'earmark[gcp]'."
         raise ConfigurationError(message) from error
-    if not os.access(data, os.W_OK | os.X_OK):
-        message = f"The data folder {display(data)} is not writable.  Give this user permission, or set EARMARK_DATA."
-        raise ConfigurationError(message)
-
-    def queue(name: str) -> LocalQueue:
-        return LocalQueue(
-            data / "queues.sqlite",
-            name,
-            clock=clock,
-            worker=own_name(),
-            is_dead=is_dead,
-            synchronous=settings.synchronous,
-        )
-
-    lanes = {lane: queue(lane) for lane in Lane}
-    dead = queue(DEAD)
-    return Backend(
-        lanes=dict(lanes),
-        dead=dead,
-        depths={each.name: each.depth for each in (*lanes.values(), dead)},
-        results=LocalObjectStore(data / "objects", "results", clock=clock),
-        warehouse=LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous),
-        scratch=data / "scratch",
-        results_place=str(data / "objects" / "results" / "analyses"),
-    )
 
 
 def pipeline_version(spec: ModelSpec) -> str:
@@ -113,23 +81,18 @@ def make_intake(settings: Settings, backend: Backend, tenant: str, origin: Origi
         assign_arm=lambda _: "primary",
         pipeline=pipeline,
         clock=clock,
+        claims=backend.claims,
     )
+
+    def upload(path: Path) -> Upload:
+        limit = settings.max_input_bytes
+        return backend.place(path, upload_file(path, customer, origin, max_input_bytes=limit, received_at=clock()))
+
     return Intake(
         router,
-        lambda path: upload_file(path, customer, origin, max_input_bytes=settings.max_input_bytes, received_at=clock()),
+        upload,
         lambda upload: job_id(upload.tenant, upload.content_sha256, pipeline),
     )
-
-
-@contextmanager
-def fetch_file(upload: Upload) -> Iterator[Path]:
-    """The bytes of a ``file:`` upload, where they are."""
-    parts = urlsplit(upload.uri)
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
-        raise InputRejected(
-            InputFault.NOT_FOUND, f"This backend reads file: addresses, not {parts.scheme or upload.uri}:"
-        )
-    yield Path(os.fsdecode(unquote_to_bytes(parts.path)))
 
 
 @contextmanager
@@ -175,7 +138,7 @@ def open_worker(
                 lanes=served,
                 picker=LanePicker(served, low_share=settings.low_share, low_max_wait_s=settings.low_max_wait_s),
                 keeper=keeper,
-                fetch=fetch_file,
+                fetch=backend.fetch,
                 decode=decode,
                 discard=pool.discard,
                 decoders=settings.decoders,
@@ -191,6 +154,7 @@ def open_worker(
                     max_tries=settings.max_tries,
                     clock=clock,
                     on_settled=on_settled,
+                    announce=backend.announce,
                 ),
                 clock=clock,
             ),

@@ -280,9 +280,6 @@ def fit_curve(answers: Judged, names: Sequence[str]) -> dict[str, Any]:
     return {"bias": round(float(model.intercept_[0]), 6), "weights": weights}
 
 
-WORDS = (
-    "mean_logprob", "least_logprob", "no_speech", "compression", "words_per_s", "log_words", "common_words",
-)  # fmt: skip
 CURVES: dict[str, tuple[str, ...]] = {
     "content_type": ("log_odds",),
     "instruments": ("log_odds",),

@@ -1,4 +1,4 @@
-"""Settling: write the result, then its rows, then acknowledge; on a lost lease do none of it.
+"""Settling: write the result, then its rows, announce it, then acknowledge; on a lost lease do none of it.
 
 That order makes every crash safe: without the record the job comes again; with the record and without the
 acknowledgement it comes again, is found done, and is only acknowledged.
@@ -6,6 +6,7 @@ acknowledgement it comes again, is found done, and is only acknowledged.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -20,6 +21,8 @@ from workers.lane_picker import by_lane
 
 _log = logging.getLogger(__name__)
 WRITE_ATTEMPTS = 5
+WRITERS = 16
+"""Records written at the same time."""
 
 
 def read_record(results: ObjectStore, tenant: str, job_id: str) -> Record | None:
@@ -43,8 +46,13 @@ class Settler:
         max_tries: int,
         clock: Clock,
         on_settled: Callable[[Record], None] = lambda _: None,
+        announce: Callable[[Sequence[Record]], None] = lambda _: None,
     ) -> None:
-        """Take the queues and stores; the keeper knows which leases are still ours."""
+        """Take the queues and stores; the keeper knows which leases are still ours.
+
+        ``announce`` tells whoever listens that jobs ended, at least once each: it is called before their leases are
+        acknowledged and may raise ``Unavailable``.  ``on_settled`` is for this process and is called after.
+        """
         self._lanes = lanes
         self._results = results
         self._warehouse = warehouse
@@ -52,6 +60,7 @@ class Settler:
         self._max_tries = max_tries
         self._clock = clock
         self._on_settled = on_settled
+        self._announce = announce
         self._retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(WRITE_ATTEMPTS),
@@ -62,18 +71,16 @@ class Settler:
     def settle(self, settlements: Sequence[Settlement]) -> list[Record]:
         """Settle the jobs of a batch; gives the records of those that ended here, their leases still ours.
 
-        Records are written one by one, then all rows in one call, then all finished jobs are acknowledged in one
+        Records are written side by side, then all rows in one call, then all finished jobs are acknowledged in one
         call per lane, so that a durable queue and warehouse pay for one commit per batch.
 
         Raises:
             Unavailable: a store or a queue cannot be reached; what was not acknowledged comes again.
         """
         held = [settlement for settlement in settlements if self._keeper.holds(settlement.lease)]
-        ended = [
-            (settlement, self._write(record))
-            for settlement in held
-            if (record := self._record_of(settlement)) is not None
-        ]
+        ending = [(each, record) for each in held if (record := self._record_of(each)) is not None]
+        written = self._write_all([record for _, record in ending])
+        ended = [(each, record) for (each, _), record in zip(ending, written, strict=True)]
         retried = [
             (each.lease, each.outcome) for each in held if self._retries(each) and isinstance(each.outcome, Retry)
         ]
@@ -85,6 +92,8 @@ class Settler:
                 for lease, retry in retried
             ],
         )
+        if ended:
+            self._retrying(self._announce, [record for _, record in ended])
         finished = [(each, record) for each, record in ended if self._keeper.let_go(each.lease)]
         self._acknowledge([each.lease for each, record in finished if record.status == "done"])
         for settlement, record in finished:
@@ -133,25 +142,34 @@ class Settler:
             }
         )
 
+    def _write_all(self, records: list[Record]) -> list[Record]:
+        """Store records, several at a time: a store far away takes long for each and minds none."""
+        if len(records) < 2:  # noqa: PLR2004  # one needs no thread
+            return [self._write(record) for record in records]
+        with ThreadPoolExecutor(min(len(records), WRITERS), "write") as writers:
+            return list(writers.map(self._write, records))
+
     def _write(self, record: Record) -> Record:
-        """Store a record unless a done one is there already, which then stands."""
+        """Store a record unless a done one is there already, which then stands.  Mostly there is none."""
+        content = record.model_dump_json(indent=1, exclude_none=False).encode()
+        generation = 0
         for _ in range(WRITE_ATTEMPTS):
-            present = self._retrying(self._results.stat, record.name)
-            if present is not None:
-                stored = self._retrying(read_record, self._results, record.tenant, record.job_id)
-                if stored is not None and (stored.status == "done" or stored == record):
-                    return stored
             try:
                 self._retrying(
                     self._results.write,
                     record.name,
-                    record.model_dump_json(indent=1, exclude_none=False).encode(),
+                    content,
                     content_type="application/json",
-                    if_generation=0 if present is None else present.generation,
+                    if_generation=generation,
                 )
             except PreconditionFailed:
-                continue
-            return record
+                present = self._retrying(self._results.stat, record.name)
+                stored = self._retrying(read_record, self._results, record.tenant, record.job_id)
+                if stored is not None and (stored.status == "done" or stored == record):
+                    return stored
+                generation = 0 if present is None else present.generation
+            else:
+                return record
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)
 

@@ -19,7 +19,6 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,6 +33,7 @@ from earmark.log import event
 from earmark.ports import Clock
 from earmark.vocabulary import Lane
 from earmark.wire import decode_job, encode_job
+from runtime.backend import QueueDepth
 from runtime.local import queue_statements as sql
 from runtime.local.database import WAIT_S, Database, Synchronous
 
@@ -52,19 +52,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HISTORY: Final[TypeAdapter[tuple[Failure, ...]]] = TypeAdapter(tuple[Failure, ...])
 _NO_HISTORY: Final = "[]"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueDepth:
-    """How full a queue is at one moment."""
-
-    waiting: int
-    """Jobs that could be leased now."""
-    delayed: int
-    """Jobs released to come again later."""
-    leased: int
-    oldest_age_s: float
-    """Seconds for which the longest due of the waiting jobs has been due; 0 when none waits."""
 
 
 class _Row(NamedTuple):

@@ -173,3 +173,15 @@ def test_a_dead_workers_jobs_need_not_wait(tmp_path: Path) -> None:
     assert (lease.job.id, lease.try_number, lease.history[0].worker) == (lost.job.id, 2, "gone")
     assert heir.lease(9, 60) == []
     assert alive.ack([kept]) == []
+
+
+def test_a_job_that_moves_up_keeps_its_place(tmp_path: Path, clock: ManualClock) -> None:
+    """What waited in low is, put in high, ahead of what was put there since."""
+    low, high = (LocalQueue(tmp_path / "q.sqlite", name, clock=clock) for name in ("low", "high"))
+    old, new = make_job("old"), make_job("new")
+    low.put([old])
+    clock.move(10)
+    high.put([new])
+    clock.move(10)
+    high.put([old])
+    assert [lease.job.id for lease in high.lease(9, 60)] == [old.id, new.id]

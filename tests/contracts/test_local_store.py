@@ -176,3 +176,23 @@ def test_a_disk_that_fails(store: LocalObjectStore, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Unavailable, match="Input/output"):
         store.write("a", b"new", content_type=TYPE)
     assert b"".join(store.read("a")) == b"old"
+
+
+def test_a_write_is_on_the_disk_when_it_returns(
+    store: LocalObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes are synced before the rename, and the folder that holds the name after it."""
+    synced: list[tuple[str, bool]] = []
+    target = tmp_path / "results" / "a" / "b.json"
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), target.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", note)
+    store.write("a/b.json", b"{}", content_type=TYPE)
+    new = str(tmp_path / ".earmark" / "results" / "new")
+    assert [there for path, there in synced if path.startswith(new)] == [False]
+    assert (str(target.parent), True) in synced
+    assert (str(tmp_path / "results"), False) in synced, "the folder is new too"

@@ -191,3 +191,61 @@ def test_a_reader_that_goes_away_is_no_error(earmark: Command) -> None:
         process.wait(timeout=60)
     assert "Traceback" not in errors
     assert process.returncode in {0, 1}, "1 is what the command line library ends a broken pipe with"
+
+
+@pytest.mark.slow
+def test_what_failed_ends_with_3(tmp_path: Path) -> None:
+    """An input that used up its tries has its line and its status, as a rejected one has."""
+    earmark = Command(tmp_path / "data", decode_timeout_s="0.001", max_tries="1")
+    ended = earmark.run("analyze", SILENCE, "--format", "jsonl")
+    [line] = lines(ended.stdout)
+    assert line["status"] == "failed"
+    assert line["error"]["kind"] == "timed_out"  # type: ignore[index]
+    assert ended.returncode == 3
+    assert "1 failed" in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_load_ends_with_4(tmp_path: Path) -> None:
+    """Neither analyze nor a worker waits for ever, doctor says so too, and the job spends no try."""
+    earmark = Command(tmp_path / "data", model_start_timeout_s="0.001", retry_delay_s="0")
+    for arguments in (["analyze", SILENCE], ["work", "--until-empty"], ["doctor"]):
+        ended = earmark.run(*arguments)
+        assert ended.returncode == 4, ended
+        assert "did not load" in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert earmark.run("report", "failures_by_kind").stdout == "No rows yet.\n"
+
+
+def test_route_says_what_it_refused(earmark: Command, tmp_path: Path) -> None:
+    """A refused input has its line, the others are queued, and the status is 3."""
+    ended = earmark.run("route", tmp_path / "gone.mp3", SILENCE)
+    assert [line["status"] for line in lines(ended.stdout)] == ["rejected", "queued"]
+    assert ended.returncode == 3
+
+
+@pytest.mark.slow
+def test_a_tenants_limits_hold(tmp_path: Path) -> None:
+    """A recording longer than its tenant may send is rejected with the remedy, though the system would take it."""
+    tenants = tmp_path / "tenants.toml"
+    tenants.write_text("[acme]\nmax_duration_s = 5\n")
+    ended = Command(tmp_path / "data", tenants=str(tenants)).run(
+        "analyze", SILENCE, "--tenant", "acme", "--format", "jsonl"
+    )
+    [line] = lines(ended.stdout)
+    assert line["error"]["kind"] == "too_long"  # type: ignore[index]
+    assert "max_duration_s" in line["error"]["remedy"]  # type: ignore[index]
+
+
+@pytest.mark.slow
+def test_an_interrupted_out_does_not_appear(earmark: Command, tmp_path: Path) -> None:
+    """A file under the name of the output is complete; nothing half written is left beside it."""
+    out = tmp_path / "out.jsonl"
+    with earmark.started("analyze", *CLIPS, "--format", "jsonl", "--out", out) as process:
+        while not earmark.busy():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -50,7 +50,7 @@ def test_results_that_cannot_be_written_spend_no_try(tmp_path: Path) -> None:
     store = FlakyStore(world.results)
     world.results = store
     jobs = world.put("fine-1", "fine-2")
-    store.faults.fail("write", 5)
+    store.faults.fail("write", 10)
     with world.worker() as worker:
         worker.run_once()
         assert world.settled == []

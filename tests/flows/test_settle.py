@@ -1,12 +1,14 @@
 """Exactly one result: settling survives a crash at any point and never acts on a lost lease."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from earmark.domain import Analysis, Done, Lease, Provenance, Retry, Settlement, Technical, Timings
+from earmark.domain import Analysis, Done, Lease, Provenance, Reject, Retry, Settlement, Technical, Timings
 from earmark.metadata import AudioMetadata
 from earmark.vocabulary import Lane
+from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse
 from tests.flows.world import World
 from tests.making import make_failure
 
@@ -120,3 +122,79 @@ def test_a_failure_never_replaces_a_result(tmp_path: Path) -> None:
     assert record is not None
     assert record.status == "done"
     assert world.dead.lease(1, 60) == []
+
+
+def test_a_record_that_appears_meanwhile_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking for a record and writing one another worker may write its own; that one is kept."""
+    slow, quick = World(tmp_path, name="slow"), World(tmp_path, name="quick")
+    [job] = slow.put("fine")
+    late = lease_one(slow)
+    quick.clock.move(61)
+    mine = lease_one(quick)
+    write = slow.results.write
+
+    def write_second(*arguments: Any, **options: Any) -> object:
+        monkeypatch.undo()
+        quick.settler().settle([done(mine, quick)])
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(slow.results, "write", write_second)
+    slow.settler().settle([done(late, slow, confidence=0.1)])
+    record = quick.record(job)
+    assert record is not None
+    assert record.analysis is not None
+    assert record.analysis.confidence == 0.9
+
+
+def test_a_result_replaces_a_failure(tmp_path: Path) -> None:
+    """Content that was rejected or failed once and is sent again has its analysis in the end."""
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    world.settler().settle([Settlement(lease_one(world), Reject(make_failure()))])
+    world.put("fine")
+    world.settler().settle([done(lease_one(world), world)])
+    record = world.record(job)
+    assert record is not None
+    assert record.status == "done"
+
+
+def test_a_retry_comes_after_its_delay(tmp_path: Path) -> None:
+    """Not before, whoever asks."""
+    world = World(tmp_path)
+    world.put("fine")
+    world.settler().settle([Settlement(lease_one(world), Retry(make_failure(), 10.0))])
+    world.clock.move(9.9)
+    assert world.lanes[Lane.LOW].lease(1, 60) == []
+    world.clock.move(0.1)
+    assert lease_one(world).try_number == 2
+
+
+def test_the_row_of_a_job_names_the_failure_that_ended_it(tmp_path: Path) -> None:
+    """Not the first one it met."""
+    world = World(tmp_path)
+    world.put("fine")
+    for number, kind in enumerate(("no_answer", "model_crashed", "timed_out"), 1):
+        lease = lease_one(world)
+        world.settler().settle([Settlement(lease, Retry(make_failure(kind, number), 0.0))])
+    kinds = world.warehouse._database.read(  # type: ignore[attr-defined, unused-ignore]
+        lambda connection: connection.execute("SELECT error_kind, tries FROM jobs").fetchall()
+    )
+    assert kinds == [("timed_out", 3)]
+
+
+def test_a_store_that_stumbles_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that fails now and then costs neither the job nor the batch anything."""
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    store, warehouse, queue = (
+        FlakyStore(world.results),
+        FlakyWarehouse(world.warehouse),
+        FlakyQueue(world.lanes[Lane.LOW]),
+    )
+    for part, method in ((store, "write"), (warehouse, "append"), (queue, "ack")):
+        part.faults.fail(method, 2)
+    lease = lease_one(world)
+    world.results, world.warehouse, world.lanes[Lane.LOW] = store, warehouse, queue  # type: ignore[assignment, unused-ignore]
+    assert len(world.settler().settle([done(lease, world)])) == 1
+    assert world.record(job) is not None

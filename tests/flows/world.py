@@ -75,6 +75,14 @@ class World:
         """The stored record of a job."""
         return read_record(self.results, job.upload.tenant, job.id)
 
+    def find(self, tenant: str, job: str) -> Record | None:
+        """The stored record of a tenant's job."""
+        return read_record(self.results, tenant, job)
+
+    def store(self, bucket: str) -> ObjectStore:
+        """Another bucket."""
+        return LocalObjectStore(self.folder / "objects", bucket, clock=self.clock)
+
     def heard(self, word: str) -> int:
         """How often the model heard a clip."""
         return self.journal.read_text().split("\n").count(f"{make_job(word).id} {word}")

@@ -26,6 +26,7 @@ from tests.audio_files import (
     wav,
     with_cover,
 )
+from workers.decode import decoder
 from workers.decode import limits as limits_module
 from workers.decode.decoder import Order, decode
 from workers.decode.limits import DecodeLimits
@@ -339,3 +340,35 @@ def test_resampling_keeps_time_and_level(tmp_path: Path, rate_hz: int) -> None:
     if rate_hz > 40_000:
         above = decoded(tmp_path, wav(tone(1.0, rate_hz, 1, hz=10_000), rate_hz)).clip
         assert np.abs(above[500:-500]).max() < 1e-3
+
+
+def test_a_file_that_is_written_to_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that come after the hash was taken make it another file."""
+    measure = decoder._measure
+
+    def measure_while_it_grows(*arguments: Any) -> dict[str, Any]:
+        facts = measure(*arguments)
+        with (tmp_path / "input").open("ab") as file:
+            file.write(b"more")
+        return facts
+
+    monkeypatch.setattr(decoder, "_measure", measure_while_it_grows)
+    assert fault(tmp_path, example("wav")) is InputFault.CHANGED
+
+
+def test_the_half_wave_of_a_short_sound_is_no_offset(tmp_path: Path) -> None:
+    """A mean off zero counts from half a second on."""
+    samples = np.full((1, 16_000), 0.25, np.float32)
+    samples[0, 0] = -0.25
+    assert decoded(tmp_path, wav(samples[:, :7_999])).technical.warnings == ()
+    assert decoded(tmp_path, wav(samples[:, :8_000])).technical.warnings == ("dc_offset",)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_peak_at_full_scale_is_not_clipped(tmp_path: Path, sign: int) -> None:
+    """Two samples in a row touch full scale, three are a flat top, on either side."""
+    samples = np.zeros((1, 16_000), np.float32)
+    samples[0, 100:102] = samples[0, 200:202] = sign
+    assert "clipped" not in decoded(tmp_path, wav(samples)).technical.warnings
+    samples[0, 102] = sign
+    assert "clipped" in decoded(tmp_path, wav(samples)).technical.warnings

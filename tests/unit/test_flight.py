@@ -69,3 +69,10 @@ def test_batches_are_bounded_and_everything_gets_its_turn(
         assert len(batch) == 1 or sum(each.audio_s for each in batch) <= max_audio_s
         assert len({each.urgent for each in batch}) == 1
         ready = [each for each in ready if each not in batch]
+
+
+def test_only_the_last_try_makes_a_suspect() -> None:
+    """A job that behaved since it was in bad company is trusted again."""
+    assert flight("a", 10, Lane.LOW, "no_answer", "timed_out").suspect
+    assert not flight("b", 10, Lane.LOW, "model_crashed", "no_answer").suspect
+    assert not flight("c").suspect

@@ -10,7 +10,7 @@ import pytest
 
 from earmark.domain import Upload
 from earmark.errors import InputFault, InputRejected
-from earmark.vocabulary import Origin
+from earmark.vocabulary import Origin, Tier
 from router.intake import display, upload_file
 from router.tenants import Tenant
 
@@ -78,3 +78,19 @@ def test_limits_hold(tmp_path: Path) -> None:
     assert upload(tmp_path / "a", limit=5)
     assert fault(tmp_path / "a", limit=4).fault is InputFault.TOO_LARGE
     assert fault(tmp_path / "a", tenant=Tenant(name="small", max_input_bytes=4)).fault is InputFault.TOO_LARGE
+
+
+def test_a_file_that_grows_while_it_is_read_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size is looked at before and while reading, so that a file being written ends at the limit too."""
+    (tmp_path / "a").write_bytes(b"12345")
+    monkeypatch.setattr("router.intake._check_regular", lambda *_: None)  # as if it had been smaller then
+    refused = fault(tmp_path / "a", limit=4)
+    assert refused.fault is InputFault.TOO_LARGE
+    assert "grew" in refused.message
+
+
+def test_an_upload_carries_its_tenants_terms(tmp_path: Path) -> None:
+    """Tier and region decide later about lane, price and place."""
+    (tmp_path / "a").write_bytes(b"sound")
+    taken = upload(tmp_path / "a", tenant=Tenant(name="acme", tier=Tier.ENTERPRISE, region="europe-west1"))
+    assert (taken.tenant, taken.tier, taken.region) == ("acme", Tier.ENTERPRISE, "europe-west1")

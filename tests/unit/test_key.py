@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.synthesis import RATE_HZ, note, song
 from workers.models.listener import key
@@ -29,6 +30,38 @@ def test_tuning(a4_hz: float) -> None:
     found = estimate_key(song(110.0, 7, "major", bars=8, a4_hz=a4_hz))
     assert found is not None
     assert found.name == "G major"
+
+
+def overdriven_power_chords(roots: tuple[int, ...], bar_s: float = 1.6) -> NDArray[np.float32]:
+    """Bars of a root and its fifth, sawtooths driven into saturation together, over a clean bass on the root."""
+    time_s = np.arange(int(bar_s * RATE_HZ)) / RATE_HZ
+    bars = []
+    for root in roots:
+        root_hz, bass_hz = (440.0 * 2 ** ((pitch - 69) / 12) for pitch in (root, root - 12))
+        chord = sum(2 * (hz * time_s % 1.0) - 1 for hz in (root_hz, root_hz * 2 ** (7 / 12), 2 * root_hz))
+        struck = 0.3 + np.exp(-8 * (time_s % (bar_s / 8)) / bar_s * 8)
+        bass = sum(np.sin(2 * np.pi * number * bass_hz * time_s) / number for number in range(1, 6))
+        bars.append(struck * (np.tanh(4 * chord) + 0.7 * bass))
+    return (0.2 * np.concatenate(bars)).astype(np.float32)
+
+
+@pytest.mark.parametrize("tonic", [0, 2, 4, 7, 9, 11])
+@pytest.mark.parametrize("steps", [(0, 8, 10, 0), (0, 8, 3, 10), (0, 3, 10, 0)])
+def test_distorted_power_chords_in_minor(tonic: int, steps: tuple[int, ...]) -> None:
+    """The third that distortion adds to roots and fifths does not turn minor into the parallel major."""
+    roots = tuple(40 + (tonic + step - 4) % 12 for step in (*steps, *steps, *steps, 0))
+    found = estimate_key(overdriven_power_chords(roots))
+    assert found is not None
+    assert found.name == f"{MINOR_TONICS[tonic]} minor"
+
+
+@pytest.mark.parametrize("tonic", [0, 2, 4, 7, 9, 11])
+def test_distorted_power_chords_in_major(tonic: int) -> None:
+    """Nor are power chords taken for minor whatever they move to."""
+    roots = tuple(40 + (tonic + step - 4) % 12 for step in (*(0, 5, 7, 0) * 3, 0))
+    found = estimate_key(overdriven_power_chords(roots))
+    assert found is not None
+    assert found.name == f"{MAJOR_TONICS[tonic]} major"
 
 
 def test_spelling() -> None:

@@ -79,3 +79,27 @@ def test_one_lane_alone(tmp_path: Path) -> None:
     alone = LanePicker({Lane.HIGH: high}, low_share=0.2, low_max_wait_s=600)  # type: ignore[dict-item]
     assert len(alone.lease(8, 60, EPOCH)) == 2
     assert alone.lease(8, 60, EPOCH) == []
+
+
+def test_an_empty_low_lane_saves_nothing_up() -> None:
+    """While low has no jobs its share is high's; a job that comes later has the floor, not what was missed."""
+    high, low = Line(Lane.HIGH), Line(Lane.LOW, 0)
+    lanes = picker(high, low)
+    for _ in range(100):
+        lanes.lease(10, 60, EPOCH)
+    low.waiting = 10**9
+    lanes.lease(10, 60, EPOCH)
+    assert 2 <= low.given <= 3
+
+
+def test_the_share_of_an_old_backlog_ends_with_it() -> None:
+    """Once the low jobs that come are young, low has its ordinary share again."""
+    high, low, clock = Line(Lane.HIGH), Line(Lane.LOW), ManualClock()
+    lanes = picker(high, low, 0.1)
+    clock.move(601)
+    for _ in range(5):
+        lanes.lease(10, 60, clock())
+    before = low.given
+    for _ in range(10):
+        lanes.lease(10, 60, EPOCH)  # the same jobs, seen before they were old
+    assert low.given - before <= 16

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+from typing import Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +43,34 @@ def test_no_text_breaks_the_line(text: str) -> None:
     assert printed.count("\n") == 1
     assert not any(ord(char) < 32 for char in printed.rstrip("\n"))
     json.loads(printed)
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_secrets_are_blotted_out_of_either_style_and_of_tracebacks(style: Literal["json", "text"]) -> None:
+    """A person's log hides what a machine's does, also where an exception carries it."""
+    stream = io.StringIO()
+    log.attach("info", style, stream)
+    logger = logging.getLogger("workers.test")
+    log.event(logger, "job.tested", error="password: hunter2 \x1b[31m")
+    logger.error("job.internal_error", exc_info=RuntimeError("token=xyz123 \x1b[31m"))
+    text = stream.getvalue()
+    assert "RuntimeError" in text
+    for secret in ("hunter2", "xyz123", "\x1b"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_field_named_after_a_secret_is_blotted_out(style: Literal["json", "text"]) -> None:
+    """The name of a field says what its value is, at any depth; an address keeps its host and loses its password."""
+    stream = io.StringIO()
+    log.attach("info", style, stream)
+    log.event(
+        logging.getLogger("workers.test"),
+        "job.tested",
+        token="hunter1",  # noqa: S106  # no secret
+        deep={"api_key": "hunter2", "openai_api_key": "hunter3", "tokens": 5},
+        address="https://user:hunter4@host/path",
+    )
+    assert "hunter" not in stream.getvalue()
+    assert "host/path" in stream.getvalue()
+    assert "5" in stream.getvalue()

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from earmark.domain import Record
 from earmark.errors import InputFault, InputRejected
 from earmark.metadata import AudioMetadata, Rated
 from earmark.vocabulary import Basis, ContentType, Genre
 from runtime.inputs import expand
 from runtime.output import CSV_COLUMNS, Format, writer
-from runtime.result import Result, of_rejection
+from runtime.result import Result, of_record, of_rejection
 from tests.flows.test_settle import done
 from tests.flows.world import World
-from tests.making import make_lease
+from tests.making import EPOCH, make_failure, make_job, make_lease
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def results(tmp_path: Path) -> list[Result]:
         {
             "content_type": Rated(value=ContentType.MUSIC, confidence=0.97, basis=Basis.CALIBRATED),
             "genres": [Rated(value=Genre.JAZZ, score=0.4)],
-            "transcript": Rated(value="=SUM(A1) “hello”\n[bold]world[/bold]"),
+            "transcript": Rated(value="=SUM(A1) “hello”\n[bold]world[/bold]", confidence=0.9, basis=Basis.CALIBRATED),
         }
     )
     analysis = outcome.analysis.model_copy(update={"metadata": metadata})  # type: ignore[union-attr]
@@ -79,6 +80,17 @@ def test_the_table_shows_text_as_text(results: list[Result]) -> None:
     assert written(Format.TABLE, []) == ""
 
 
+def test_words_that_were_guessed_are_not_shown(results: list[Result]) -> None:
+    """A transcript that is more likely wrong than right is in the record, and not in the table."""
+    analysis = results[0].analysis
+    assert analysis is not None
+    unclear = analysis.metadata.transcript.model_copy(update={"confidence": 0.49})
+    metadata = analysis.metadata.model_copy(update={"transcript": unclear})
+    guessed = Result("a.mp3", "done", analysis=analysis.model_copy(update={"metadata": metadata}))
+    assert "hello" not in written(Format.TABLE, [guessed])
+    assert "hello" in written(Format.JSONL, [guessed])
+
+
 @pytest.mark.parametrize(
     ("sources", "folder"),
     [
@@ -124,3 +136,51 @@ def test_folders_are_searched_by_content_and_by_name(tmp_path: Path) -> None:
         ("z.wav", None),
     ]
     assert [found.skipped for found in expand([tmp_path / "notes.txt"])] == [None], "named, it is an input"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_no_start_of_a_formula_is_left(start: str) -> None:
+    """Also in a name, which may be a stranger's."""
+    [row] = csv.DictReader(io.StringIO(written(Format.CSV, [Result(f"{start}cmd", "rejected")]), newline=""))
+    assert row["source"] == f"'{start}cmd"
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (59.6, "1:00"), (754, "12:34"), (45_296, "12:34:56")])
+def test_lengths_are_as_a_player_shows_them(results: list[Result], seconds: float, shown: str) -> None:
+    """Minutes and seconds, hours from the first one on."""
+    analysis = results[0].analysis
+    assert analysis is not None
+    technical = analysis.technical.model_copy(update={"duration_s": seconds})
+    table = written(Format.TABLE, [Result("a", "done", analysis=analysis.model_copy(update={"technical": technical}))])
+    assert f" {shown} " in table
+
+
+def test_a_failure_says_what_to_do() -> None:
+    """Its own remedy where it has one, as a rejection does."""
+    failures = [make_failure().model_copy(update={"remedy": remedy}) for remedy in ("Send a smaller one.", "")]
+    records = [
+        Record.model_validate(
+            {
+                "job_id": make_job().id,
+                "tenant": "acme",
+                "status": "rejected",
+                "failures": [failure],
+                "enqueued_at": EPOCH,
+                "settled_at": EPOCH,
+            }
+        )
+        for failure in failures
+    ]
+    own, general = (of_record("a", record, known=False).fault for record in records)
+    assert own is not None
+    assert general is not None
+    assert own.remedy == "Send a smaller one."
+    assert "failures_by_kind" in general.remedy
+
+
+def test_a_carriage_return_ends_no_row() -> None:
+    """Neither at the start of a cell nor within one."""
+    sources = ["\rcmd", "a\rb", "a\r\nb"]
+    content = written(Format.CSV, [Result(source, "rejected") for source in sources])
+    rows = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert [row["source"] for row in rows] == ["'\ncmd", "a\nb", "a\nb"]

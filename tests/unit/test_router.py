@@ -1,6 +1,7 @@
 """The router: lanes as data, known content, one durable write."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,16 @@ class Slate:
         return len(new)
 
 
-def make_router(records: dict[str, Record], pipeline: str = "1") -> tuple[Router, dict[Lane, Slate]]:
+def make_router(
+    records: dict[str, Record], pipeline: str = "1", arm: str = "primary"
+) -> tuple[Router, dict[Lane, Slate]]:
     """A router over two slates."""
     lanes = {lane: Slate() for lane in Lane}
     router = Router(
         lanes=lanes,  # type: ignore[arg-type]  # a router only puts
         find_record=lambda _, job: records.get(job),
         rules=load_rules(),
-        assign_arm=lambda _: "primary",
+        assign_arm=lambda _: arm,
         pipeline=pipeline,
         clock=ManualClock(),
     )
@@ -112,3 +115,11 @@ def test_tenants(tmp_path: Path) -> None:
     file.write_text('[acme]\ntier = "golden"\n')
     with pytest.raises(ConfigurationError, match="acme"):
         Tenants(file)
+
+
+def test_a_job_bears_its_arm_and_the_time_it_was_queued() -> None:
+    """The arm is assigned once, here, and the wait is counted from here."""
+    router, lanes = make_router({}, arm="trial")
+    router.route([make_upload("a", received_at=EPOCH - timedelta(days=1))])
+    [job] = lanes[Lane.LOW].jobs.values()
+    assert (job.arm, job.enqueued_at) == ("trial", EPOCH)

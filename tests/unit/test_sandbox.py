@@ -28,7 +28,7 @@ while True:
     line, descriptors, _, _ = socket.recv_fds(channel, 4096, 2)
     if not line:
         sys.exit()
-    word = os.pread(descriptors[0], 100, 0).decode()
+    word = os.pread(descriptors[0], 1000, 0).decode()
     if word.startswith("die "):
         os.kill(os.getpid(), int(word[4:]))
     elif word.startswith("exit "):
@@ -38,6 +38,18 @@ while True:
     elif word.startswith("write "):
         os.write(descriptors[1], bytes(int(word[6:])))
         channel.sendall(b'{"facts": {"samples": 1}}\\n')
+    elif word.startswith("claim "):
+        written, claim = word[6:].split(" ", 1)
+        os.write(descriptors[1], bytes(int(written)))
+        channel.sendall(claim.encode() + b"\\n")
+    elif word.startswith("stumble "):
+        marker, word = word[8:].split(" ", 1)
+        if not os.path.exists(marker):
+            os.close(os.open(marker, os.O_CREAT))
+            os.write(descriptors[1], bytes(400))
+            os.kill(os.getpid(), 11)
+        os.write(descriptors[1], bytes(16))
+        channel.sendall(word.encode() + b"\\n")
     else:
         channel.sendall(word.encode())
     for descriptor in descriptors:
@@ -241,3 +253,64 @@ def test_a_huge_cover_picture(pool: DecoderPool, tmp_path: Path) -> None:
     """80 MB of picture before the sound are within the memory there is."""
     path, digest = saved(tmp_path / "cover.mp3", with_cover(example("mp3", 0.5), 80_000_000))
     pool.discard(pool.decode("job", path, digest, "cover"))
+
+
+def claim(samples: object, codec: str = "pcm") -> bytes:
+    """What a decoder says of a file it made that many samples of."""
+    facts = {"duration_s": 1, "sample_rate_hz": 8000, "channels": 1, "container": "wav", "size_bytes": 1}
+    return json.dumps({"facts": {**facts, "codec": codec, "samples": samples}}).encode()
+
+
+def test_a_clip_is_what_its_decoder_says(puppets: Callable[..., DecoderPool], tmp_path: Path) -> None:
+    """Four samples are sixteen bytes."""
+    path, digest = saved(tmp_path / "good", b"claim 16 " + claim(4))
+    assert puppets().decode("job", path, digest, "a name").samples == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"claim 16 " + claim(5),
+        b"claim 20 " + claim(4),
+        b"claim 0 " + claim(0),
+        b"claim 16 " + claim("4"),
+        b"claim 16 " + claim(4, codec="c" * 65),
+    ],
+)
+def test_a_plausible_lie_is_found(puppets: Callable[..., DecoderPool], tmp_path: Path, words: bytes) -> None:
+    """Facts that fit the schema still have to fit the clip, which a model will map."""
+    refused = rejected(puppets(), *saved(tmp_path / "bad", words))
+    assert refused.fault is InputFault.DAMAGED
+    assert "nonsense" in refused.message
+
+
+def test_a_second_decoder_begins_with_an_empty_clip(puppets: Callable[..., DecoderPool], tmp_path: Path) -> None:
+    """What the first one wrote before it crashed is no part of the clip."""
+    words = b"stumble %s " % os.fsencode(tmp_path / "marker")
+    path, digest = saved(tmp_path / "bad", words + claim(4))
+    clip = puppets().decode("job", path, digest, "a name")
+    assert clip.path.stat().st_size == 16
+
+
+def test_a_costly_file_leaves_no_weakened_decoder(puppets: Callable[..., DecoderPool], tmp_path: Path) -> None:
+    """Who met a limit may be short of memory or time for the next file."""
+    pool = puppets()
+    reply = b'{"fault": "too_costly", "reason": "x"}\n'
+    assert rejected(pool, *saved(tmp_path / "bad", reply)).fault is InputFault.TOO_COSTLY
+    assert pool.pids == []
+
+
+def test_the_largest_file_that_is_taken(tmp_path: Path) -> None:
+    """The limit itself is not over it."""
+    path, digest = saved(tmp_path / "x.wav", example("wav", 1.0))
+    limits = DecodeLimits(max_input_bytes=path.stat().st_size)
+    with DecoderPool(1, limits, tmp_path / "scratch") as pool:
+        assert pool.decode("job", path, digest, "x").samples
+
+
+@pytest.mark.parametrize("limits", [DecodeLimits(max_input_bytes=5_000), DecodeLimits(max_duration_s=0.5)])
+def test_small_limits_are_limits_of_files_only(tmp_path: Path, limits: DecodeLimits) -> None:
+    """A decoder starts however little it may take, and takes what is within it."""
+    path, digest = saved(tmp_path / "x.mp3", example("mp3", 0.2))
+    with DecoderPool(1, limits, tmp_path / "scratch") as pool:
+        assert pool.decode("job", path, digest, "x").samples

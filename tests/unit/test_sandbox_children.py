@@ -29,7 +29,7 @@ decoder.main()
 
 GREEDY = """
 from workers.decode import decoder
-decoder.rehearse = lambda limits: None
+decoder.rehearse = lambda: None
 decoder.decode = lambda order, limits: bytes(1 << 31)
 decoder.main()
 """
@@ -149,7 +149,7 @@ from workers.decode import decoder, jail
 from workers.decode.limits import DecodeLimits
 def look(order, limits):
     found = {"environment": sorted(os.environ), "limits": {}, "denied": []}
-    for name in ("AS", "FSIZE", "NOFILE", "CORE"):
+    for name in ("AS", "FSIZE", "NOFILE", "CORE", "NPROC"):
         found["limits"][name] = resource.getrlimit(getattr(resource, "RLIMIT_" + name))[0]
     def connect():
         socket.create_connection(("127.0.0.1", int(os.pread(order.source, 9, 0))), 5).close()
@@ -162,7 +162,7 @@ def look(order, limits):
         except OSError:
             found["denied"].append(name)
     raise decoder.InputRejected("damaged", json.dumps(found))
-decoder.rehearse = lambda limits: None
+decoder.rehearse = lambda: None
 decoder.decode = look
 decoder.main()
 """
@@ -180,7 +180,13 @@ def test_what_a_decoder_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             confined = {word for child in pool._children for word in child.confined}
     found = json.loads(message.removeprefix("a name: ")) if message.endswith("}") else {}
     assert not {name for name in found["environment"] if name.startswith(("EARMARK", "HTTP"))}
-    assert found["limits"] == {"AS": LIMITS.memory_bytes, "FSIZE": LIMITS.clip_bytes, "NOFILE": 32, "CORE": 0}
+    assert found["limits"] == {
+        "AS": LIMITS.memory_bytes,
+        "FSIZE": LIMITS.clip_bytes,
+        "NOFILE": 32,
+        "CORE": 0,
+        "NPROC": 0,
+    }
     assert {"no_new_privs", "no_capabilities"} <= confined
     if "landlock" in confined:
         assert {"read", "list", "write"} <= set(found["denied"])

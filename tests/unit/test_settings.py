@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from earmark.errors import ConfigurationError
-from earmark.settings import Settings, load
+from earmark.settings import Settings, load, shown
 from runtime.settings_page import settings_page
 
 
@@ -43,3 +44,9 @@ def test_every_setting_is_described() -> None:
     assert Path("docs/settings.md").read_text(encoding="utf-8") == settings_page(), "run make docs"
     for name, field in Settings.model_fields.items():
         assert field.description, name
+
+
+def test_a_secret_is_not_shown() -> None:
+    """``earmark config`` says that a key is set, and not what it is."""
+    assert shown(SecretStr("sk-123")) == "********"
+    assert (shown(SecretStr("")), shown(None), shown(3)) == ("", "", "3")

@@ -4,7 +4,8 @@
    temperament at A = 440 Hz, on average, is the tuning, and is taken out (Gomez, "Tonal description of polyphonic
    audio", 2006).  What a note's third and fifth harmonic would explain of a higher pitch is taken away.
 2. Harmony.  Pitch classes of the whole and of the bass; how much of the time each major and minor triad sounds; the
-   chords and basses at the start and at the end; how often chords move as in a cadence; the correlation with the key
+   chords and basses at the start and at the end; how often chords move as in a cadence; what sounds beside the third
+   and fifth that a bass may bring along as harmonics; which pitch classes sound at all; the correlation with the key
    profiles of Krumhansl and Kessler (1982) and of Temperley ("Music and Probability", 2007).
 3. Choice.  All of this, turned to each of the 24 keys, weighted; one set of weights for all major keys and one for all
    minor keys, fitted on rendered music (`training/fit_tempo_and_key.py`, `docs/tempo-and-key.md`).
@@ -40,6 +41,7 @@ _FRAME, _HOP, _BLOCK_FRAMES = 8192, 2048, 64
 _LOWEST_HZ, _HIGHEST_HZ = 40.0, 2200.0
 _PITCHES = 128
 _CHORD_FRAMES, _MOTION_FRAMES, _START_FRAMES, _END_FRAMES = 6, 8, 12, 18
+_BASS_FRAMES = 5
 _PROFILES = np.array((
     (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
@@ -78,7 +80,7 @@ class KeyEvidence(NamedTuple):
     """What was heard of some stretch of sound, turned to each key: C major to B major, then C minor to B minor."""
 
     features: Array
-    """One row a key; (24, 259)."""
+    """One row a key; (24, 379)."""
     fit: Array
     """Correlation with Temperley's profile of each key; (24,)."""
 
@@ -130,7 +132,7 @@ def choose_key(evidence: tuple[KeyEvidence, ...], weights: Array) -> Key:
 
 @cache
 def shipped_weights() -> Array:
-    """Read the rule that ships with the model, (259,)."""
+    """Read the rule that ships with the model, (379,)."""
     return np.array(json.loads(WEIGHTS.read_text("utf-8"))["key"]["weights"])
 
 
@@ -197,18 +199,21 @@ def describe(pitches: NDArray[np.float32]) -> KeyEvidence:
     bass = np.where(low == low.max(axis=1, keepdims=True), low, 0.0)
     shares = classes / (np.linalg.norm(classes, axis=1, keepdims=True) + 1e-6)
     overall = _normed((shares * loud[:, np.newaxis]).sum(axis=0))
+    beside = _beside_bass(shares, low).T @ loud
     chords = _chords(classes + bass) * loud[:, np.newaxis]
 
     sounding = np.flatnonzero(loud > 0.2)  # noqa: PLR2004 (skip silence before and after)
     start, stop = (int(sounding[0]), int(sounding[-1]) + 1) if len(sounding) else (0, len(heard))
     begin, end = slice(start, start + _START_FRAMES), slice(max(start, stop - _END_FRAMES), stop)
     vectors = [overall, bass.sum(axis=0), chords.sum(axis=0), chords[begin].sum(axis=0), chords[end].sum(axis=0),
-               bass[begin].sum(axis=0), bass[end].sum(axis=0)]  # fmt: skip
+               bass[begin].sum(axis=0), bass[end].sum(axis=0), beside]  # fmt: skip
+    sounds = [0.2 * np.minimum(1.0, _normed(vector) / least)
+              for vector, least in ((vectors[1], 0.08), (overall, 0.06), (beside, 0.08))]  # fmt: skip
     moves = _motions(chords)
     fits = np.array([[np.corrcoef(np.roll(profile, tonic), overall + 1e-12 * profile)[0, 1] for tonic in range(12)]
                      for profile in _PROFILES])  # fmt: skip
     turned = np.array([
-        np.concatenate([*(_turned(_normed(vector), tonic) for vector in vectors), moves[:, tonic]])
+        np.concatenate([*(_turned(vector, tonic) for vector in (*map(_normed, vectors), *sounds)), moves[:, tonic]])
         for tonic in range(12)
     ])  # fmt: skip
     width = turned.shape[1]
@@ -225,6 +230,20 @@ def _folded(pitches: Array, lowest: int) -> Array:
     for column in range(pitches.shape[1]):
         classes[:, (lowest + column) % 12] += pitches[:, column]
     return classes
+
+
+def _beside_bass(shares: Array, low: Array) -> Array:
+    """Leave out the major third and the fifth above the bass at each moment; (frames, 12).
+
+    A distorted guitar's root and fifth sound the third too, as their fifth partial, whether the key is major or minor.
+    """
+    kernel = np.ones(_BASS_FRAMES)
+    padded = np.pad(low, ((_BASS_FRAMES // 2, _BASS_FRAMES // 2), (0, 0)))
+    heard = sliding_window_view(padded, _BASS_FRAMES, axis=0) @ kernel
+    left, frame = shares.copy(), np.flatnonzero(heard.max(axis=1) > 0.0)
+    root = np.argmax(heard[frame], axis=1)
+    left[frame, (root + 4) % 12] = left[frame, (root + 7) % 12] = 0.0
+    return left
 
 
 def _normed(vector: Array) -> Array:

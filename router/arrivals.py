@@ -1,0 +1,170 @@
+"""Arrivals: objects that customers put into the upload bucket become uploads.
+
+Notifications about them come twice, in any order, or not at all.  ``routed/<object>`` remembers for each object
+which generation was routed and what was in it, so that a second notification costs one look and no reading, and so
+that what was missed can be found by comparing two listings.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from enum import StrEnum
+from typing import Final
+
+from earmark.domain import Upload
+from earmark.errors import ConfigurationError, InputFault, InputRejected, InvalidName, ObjectMissing, PreconditionFailed
+from earmark.log import event
+from earmark.ports import Clock, ObjectInfo, ObjectStore
+from earmark.vocabulary import Origin
+from router.intake import display
+from router.router import Known, Router
+from router.tenants import Tenants
+
+_log = logging.getLogger(__name__)
+PREFIX: Final = "routed/"
+_SURE: Final = timedelta(minutes=10)
+"""Routing takes less: a marker that is so much younger than its object was not written for an earlier generation."""
+
+
+class Arrival(StrEnum):
+    """What became of an object."""
+
+    QUEUED = "queued"
+    KNOWN = "known"
+    """Its content was analysed before."""
+    REPEATED = "repeated"
+    """This generation was routed before."""
+    SUPERSEDED = "superseded"
+    """There is a newer generation, or none any more."""
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An object and what became of it."""
+
+    uri: str
+    arrival: Arrival
+    job_id: str | None = None
+    error: InputRejected | None = None
+
+
+class Arrivals:
+    """Routes the objects of one bucket; the first segment of an object's name is its tenant."""
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        uploads: ObjectStore,
+        state: ObjectStore,
+        router: Router,
+        job_of: Callable[[Upload], str],
+        tenants: Tenants,
+        max_input_bytes: int,
+        clock: Clock,
+    ) -> None:
+        """Take the bucket by name and as a store, and the one that remembers."""
+        self._bucket = bucket
+        self._uploads = uploads
+        self._state = state
+        self._router = router
+        self._job_of = job_of
+        self._tenants = tenants
+        self._max_input_bytes = max_input_bytes
+        self._clock = clock
+
+    def arrive(self, name: str, generation: int | None = None) -> Routed:
+        """Route an object, or find that there is nothing to do.
+
+        Args:
+            name: of the object.
+            generation: the one the notification is about; None = whichever is there.
+
+        Raises:
+            Unavailable: a store or a queue cannot be reached; try again.
+        """
+        info = self._uploads.stat(name)
+        uri = f"gs://{self._bucket}/{name}#{info.generation if info else generation}"
+        if info is None or (generation is not None and generation != info.generation):
+            event(_log, "upload.superseded", uri=display(uri))
+            return Routed(uri, Arrival.SUPERSEDED)
+        marker = self._state.stat(PREFIX + name)
+        if marker is not None and self._routed_generation(marker) == info.generation:
+            event(_log, "upload.repeated", uri=display(uri))
+            return Routed(uri, Arrival.REPEATED)
+        try:
+            routed = self._route(info, uri)
+        except ObjectMissing:
+            return Routed(uri, Arrival.SUPERSEDED)
+        except InputRejected as rejection:
+            event(_log, "upload.rejected", level=logging.WARNING, uri=display(uri), kind=rejection.fault,
+                  error=rejection.message)  # fmt: skip
+            routed = Routed(uri, Arrival.REJECTED, error=rejection)
+        self._remember(info, routed, marker)
+        return routed
+
+    def missed(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Objects that were never routed in their present generation, by comparing two listings in step."""
+        routed = self._state.scan(PREFIX + prefix)
+        marker = next(routed, None)
+        for info in self._uploads.scan(prefix):
+            while marker is not None and marker.name.removeprefix(PREFIX).encode() < info.name.encode():
+                marker = next(routed, None)
+            if marker is None or marker.name.removeprefix(PREFIX) != info.name or not self._covers(marker, info):
+                yield info
+
+    def _route(self, info: ObjectInfo, uri: str) -> Routed:
+        owner, _, rest = info.name.partition("/")
+        try:
+            tenant = self._tenants.find(owner if rest else "")
+        except ConfigurationError as error:
+            message = f"{display(uri)} belongs to no tenant: {error}"
+            raise InputRejected(
+                InputFault.NOT_FOUND, message, "Put uploads under the name of their tenant: TENANT/FILE."
+            ) from error
+        limit = min(self._max_input_bytes, tenant.max_input_bytes or self._max_input_bytes)
+        if info.size_bytes > limit:
+            raise InputRejected(InputFault.TOO_LARGE, f"{display(uri)} has {info.size_bytes} bytes; limit {limit}")
+        digest = hashlib.sha256()
+        for chunk in self._uploads.read(info.name, generation=info.generation):
+            digest.update(chunk)
+        upload = Upload(
+            uri=uri,
+            tenant=tenant.name,
+            tier=tenant.tier,
+            origin=Origin.NOTIFICATION,
+            content_sha256=digest.hexdigest(),
+            size_bytes=info.size_bytes,
+            received_at=self._clock().astimezone(UTC),
+            region=tenant.region,
+        )
+        [routed] = self._router.route([upload])
+        arrival = Arrival.KNOWN if isinstance(routed, Known) else Arrival.QUEUED
+        return Routed(uri, arrival, self._job_of(upload))
+
+    def _covers(self, marker: ObjectInfo, info: ObjectInfo) -> bool:
+        """Whether the marker is about this generation; only one that was written soon after it has to be read."""
+        later = marker.created_at - info.created_at
+        return later > _SURE or (later > -_SURE and self._routed_generation(marker) == info.generation)
+
+    def _routed_generation(self, marker: ObjectInfo) -> int:
+        try:
+            return int(json.loads(b"".join(self._state.read(marker.name)))["generation"])
+        except (ObjectMissing, ValueError, KeyError, TypeError):
+            return 0
+
+    def _remember(self, info: ObjectInfo, routed: Routed, marker: ObjectInfo | None) -> None:
+        content = {"generation": info.generation, "arrival": routed.arrival, "job_id": routed.job_id}
+        try:
+            self._state.write(
+                PREFIX + info.name,
+                json.dumps(content).encode(),
+                content_type="application/json",
+                if_generation=marker.generation if marker else 0,
+            )
+        except (PreconditionFailed, InvalidName):
+            return  # another router was at the same object; both found the same

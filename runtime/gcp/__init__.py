@@ -1,0 +1,1 @@
+"""The adapters for Google Cloud: Pub/Sub, Cloud Storage, BigQuery."""
