@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 DEV := .venv-dev
 BENCH := .venv-bench
+BIGQUERY := .venv-bqemulator
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench docs clean
+.PHONY: help setup demo demo-gcp up-emulators test check fix bench docs clean
 
 help: ## List every command
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.made ## Create .venv with the earmark command in it
 	@echo "Ready: $(VENV)/bin/earmark --help"
@@ -16,7 +17,13 @@ setup: $(VENV)/.made ## Create .venv with the earmark command in it
 demo: $(VENV)/.made ## Analyse examples/audio through the whole pipeline
 	$(VENV)/bin/earmark analyze examples/audio
 
-test: $(DEV)/.made ## Run every check and every test
+demo-gcp: $(DEV)/.made $(BIGQUERY)/.made ## The demo through Google Cloud's emulators, with several workers
+	$(DEV)/bin/python -m tests.servers.demo
+
+up-emulators: $(DEV)/.made $(BIGQUERY)/.made ## Run Pub/Sub, Cloud Storage and BigQuery here until Ctrl-C
+	$(DEV)/bin/python -m tests.servers.cloud
+
+test: $(DEV)/.made $(BIGQUERY)/.made ## Run every check and every test
 	$(MAKE) --no-print-directory check
 	$(DEV)/bin/python -m pytest
 
@@ -38,7 +45,7 @@ docs: $(DEV)/.made ## Write docs/settings.md and what the demo prints into the R
 	$(DEV)/bin/python -m benchmarks.demo
 
 clean: ## Remove environments and caches, keep data
-	rm -rf $(VENV) $(DEV) $(BENCH) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(DEV) $(BENCH) $(BIGQUERY) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/.made: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
@@ -48,11 +55,18 @@ $(VENV)/.made: pyproject.toml
 
 $(DEV)/.made: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
-	$(PIP) $(DEV)/bin/python -m pip install --quiet --editable '.[dev]'
+	$(PIP) $(DEV)/bin/python -m pip install --quiet --editable '.[dev,gcp]'
+	touch $@
+
+# bqemulator needs packages of its own that must not meet ours.
+$(BIGQUERY)/.made: tests/servers/bigquery-requirements.txt
+	$(PYTHON) -m venv $(BIGQUERY)
+	$(PIP) $(BIGQUERY)/bin/python -m pip install --quiet --requirement $<
+	$(BIGQUERY)/bin/python -c "from duckdb_extensions import import_extension; import_extension('spatial')"
 	touch $@
 
 $(BENCH)/.made: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(PIP) $(BENCH)/bin/python -m pip install --quiet torch==2.13.0
-	$(PIP) $(BENCH)/bin/python -m pip install --quiet --editable '.[dev,bench]'
+	$(PIP) $(BENCH)/bin/python -m pip install --quiet --editable '.[dev,gcp,bench]'
 	touch $@

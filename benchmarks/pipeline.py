@@ -18,7 +18,7 @@ from pathlib import Path
 from earmark.domain import Clip, Record, Technical
 from earmark.settings import Settings
 from earmark.vocabulary import Origin
-from runtime.wiring import connect, make_intake, open_worker
+from runtime.wiring import connect, make_intake, make_router, open_worker
 from workers.decode.decoder import Order, decode
 from workers.decode.limits import DecodeLimits
 from workers.model_process import load
@@ -56,7 +56,7 @@ def pipeline(files: list[Path], folder: Path) -> tuple[float, float]:
     """Seconds of audio, and seconds of wall time, through the whole pipeline."""
     settings = Settings(data=folder)
     backend = connect(settings)
-    intake = make_intake(settings, backend, "bench", Origin.COMMAND)
+    router, upload = make_router(settings, backend), make_intake(settings, backend, "bench", Origin.COMMAND)
     records: list[Record] = []
     stop = threading.Event()
 
@@ -68,7 +68,7 @@ def pipeline(files: list[Path], folder: Path) -> tuple[float, float]:
     with open_worker(settings, backend, on_settled=settled) as worker:
         worker.warm_up()
         began = time.monotonic()
-        intake.router.route([intake.upload(path) for path in files])
+        router.route([upload(path) for path in files])
         worker.run(stop)
         wall_s = time.monotonic() - began
     return sum(record.analysis.technical.duration_s for record in records if record.analysis), wall_s

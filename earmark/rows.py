@@ -78,7 +78,20 @@ class FailureRow(Row):
     final: bool
 
 
-TABLES: dict[str, type[Row]] = {row.table: row for row in (JobRow, LabelRow, FailureRow)}
+class AuditRow(Row):
+    """One row per thing that somebody did: who, when, to what and why."""
+
+    table = "audit"
+    actor: str
+    action: str
+    """As ``dlq.discard``."""
+    subject: str
+    """Id of what it was done to."""
+    reason: str
+    detail: str
+
+
+TABLES: dict[str, type[Row]] = {row.table: row for row in (JobRow, LabelRow, FailureRow, AuditRow)}
 
 
 def label_rows(record: Record) -> list[Row]:

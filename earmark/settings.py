@@ -42,6 +42,9 @@ class Settings(BaseModel):
     gcp_prefix: str = Field(
         "earmark", pattern=r"^[a-z][a-z0-9-]{1,30}$", description="First word of every name on Google Cloud."
     )
+    maximum_bytes_billed: int = Field(
+        10 * 1024**3, gt=0, description="Bytes that one BigQuery query may read; a larger one fails and costs nothing."
+    )
     gcp_location: str = Field("US", min_length=1, description="Where buckets and the dataset are made, as `EU`.")
 
     lease_s: float = Field(30.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
@@ -49,6 +52,15 @@ class Settings(BaseModel):
     retry_delay_s: float = Field(2.0, ge=0, le=600, description="Seconds before the second try; doubles, with jitter.")
     outage_max_s: float = Field(
         86_400.0, ge=0, description="Age in seconds up to which a store or disk that is down costs a job no try."
+    )
+    dead_letter_days: float = Field(
+        7.0, gt=0, le=366, description="Days a dead letter is kept after its last burial or replay."
+    )
+    dead_letter_replays: int = Field(
+        3, ge=1, le=100, description="Replays of a dead letter that may fail before it is quarantined."
+    )
+    actor: str = Field(
+        "", max_length=200, description="Who acts, for the audit log; empty = the name of the operating system's user."
     )
     poll_s: float = Field(0.2, gt=0, le=60, description="Seconds between looks at empty queues, jittered by half.")
     drain_s: float = Field(30.0, ge=0, le=3600, description="Seconds a worker may finish its batch in after SIGTERM.")

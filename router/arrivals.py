@@ -8,7 +8,7 @@ that what was missed can be found by comparing two listings.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from enum import StrEnum
@@ -62,7 +62,6 @@ class Arrivals:
         uploads: ObjectStore,
         state: ObjectStore,
         router: Router,
-        job_of: Callable[[Upload], str],
         tenants: Tenants,
         max_input_bytes: int,
         clock: Clock,
@@ -72,7 +71,6 @@ class Arrivals:
         self._uploads = uploads
         self._state = state
         self._router = router
-        self._job_of = job_of
         self._tenants = tenants
         self._max_input_bytes = max_input_bytes
         self._clock = clock
@@ -144,7 +142,7 @@ class Arrivals:
         )
         [routed] = self._router.route([upload])
         arrival = Arrival.KNOWN if isinstance(routed, Known) else Arrival.QUEUED
-        return Routed(uri, arrival, self._job_of(upload))
+        return Routed(uri, arrival, self._router.identity(upload))
 
     def _covers(self, marker: ObjectInfo, info: ObjectInfo) -> bool:
         """Whether the marker is about this generation; only one that was written soon after it has to be read."""

@@ -16,9 +16,19 @@ _CHUNK_BYTES = 1 << 20
 
 
 def display(path: str | os.PathLike[str]) -> str:
-    """A path as text that can be printed and stored: control characters and bytes that are not UTF-8 escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    """A path as text that can be printed and stored, no two paths alike.
+
+    Control characters, bytes that are not UTF-8, and backslashes are escaped.
+    """
+    return "".join(map(_displayed, os.fsencode(path).decode("utf-8", "surrogateescape")))
+
+
+def _displayed(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # a byte that is not UTF-8, as Python smuggles it
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    if char.isprintable() and char != "\\":
+        return char
+    return char.encode("unicode_escape").decode()
 
 
 def upload_file(path: Path, tenant: Tenant, origin: Origin, *, max_input_bytes: int, received_at: datetime) -> Upload:

@@ -58,6 +58,10 @@ class Router:
         self._clock = clock
         self._claims = claims or NoClaims()
 
+    def identity(self, upload: Upload) -> str:
+        """The id of the job that an upload is."""
+        return job_id(upload.tenant, upload.content_sha256, self._pipeline)
+
     def route(self, uploads: Sequence[Upload]) -> list[Routed]:
         """Route uploads in order; all new jobs of a lane are put in one durable write.
 
@@ -67,7 +71,7 @@ class Router:
         routed: list[Routed] = []
         waiting: dict[Lane, list[Job]] = defaultdict(list)
         for upload in uploads:
-            identity = job_id(upload.tenant, upload.content_sha256, self._pipeline)
+            identity = self.identity(upload)
             record = self._find_record(upload.tenant, identity)
             if record is not None and record.status == "done":
                 routed.append(Known(record))

@@ -71,7 +71,6 @@ class Analyzer:
         router: Router,
         results: ObjectStore,
         upload: Callable[[Path], Upload],
-        job_of: Callable[[Upload], str],
         working: Callable[[], None],
     ) -> None:
         """Take the router, the results store and ``upload``, which reads a file.
@@ -81,7 +80,6 @@ class Analyzer:
         self._router = router
         self._results = results
         self._upload = upload
-        self._job_of = job_of
         self._working = working
         self._settled: dict[str, Record] = {}
         self._lock = threading.Lock()
@@ -130,7 +128,7 @@ class Analyzer:
             except InputRejected as rejection:
                 self._end(entry, of_rejection(entry.source, rejection))
         for entry, upload in uploads:
-            before = self._results.stat(record_name(upload.tenant, self._job_of(upload)))
+            before = self._results.stat(record_name(upload.tenant, self._router.identity(upload)))
             entry.generation = before.generation if before else None
         for (entry, _), routed in zip(uploads, self._router.route([upload for _, upload in uploads]), strict=True):
             if isinstance(routed, Known):

@@ -13,6 +13,7 @@ from earmark.errors import ConfigurationError, EarmarkError, Unavailable
 from earmark.settings import Effective, load, shown
 from earmark.vocabulary import Lane
 from runtime import exit_status
+from runtime.dlq import dlq
 from runtime.output import Format
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ app = typer.Typer(
         "4 a part is not available; 130 interrupted."
     ),
 )
+
+app.add_typer(dlq, name="dlq")
 
 Paths = Annotated[list[str], typer.Argument(help="Files and folders.", show_default=False)]
 Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]
@@ -55,12 +58,47 @@ def analyze(
     )
 
 
-@app.command(epilog="Examples:\n\n`earmark route ~/Music`\n\n`earmark route song.mp3 --tenant acme`")
-def route(paths: Paths, tenant: Tenant = "default") -> None:
-    """Queue files and folders and return at once; prints one JSON line per input.  `earmark work` does the work."""
-    from runtime.session import route_paths  # noqa: PLC0415
+@app.command(
+    epilog="Examples:\n\n`earmark route ~/Music`\n\n`earmark route song.mp3 --tenant acme`\n\n"
+    "`EARMARK_BACKEND=gcp earmark route`\n\n`EARMARK_BACKEND=gcp earmark route --reconcile gs://my-uploads/acme/`"
+)
+def route(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files and folders.", show_default=False)] = None,
+    tenant: Tenant = "default",
+    reconcile: Annotated[
+        str | None, typer.Option(help="Route what lies under gs://BUCKET/PREFIX and was never told of, and end.")
+    ] = None,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="Listen until nothing is waiting.")] = False,
+) -> None:
+    """Queue files and folders and return at once; `earmark work` does the work.  Prints one JSON line per input.
 
-    raise typer.Exit(route_paths(_settings(default_level="warning").settings, _named(paths), tenant=tenant))
+    Without files, on Google Cloud, listens for new objects in the upload bucket until SIGTERM or Ctrl-C.
+    """
+    from runtime import routing  # noqa: PLC0415
+
+    settings = _settings(default_level="warning").settings
+    if paths and reconcile is not None:
+        message = "Name files or --reconcile, not both."
+        raise ConfigurationError(message)
+    if paths:
+        raise typer.Exit(routing.route_paths(settings, _named(paths), tenant=tenant))
+    if reconcile is not None:
+        raise typer.Exit(routing.reconcile(settings, reconcile))
+    raise typer.Exit(routing.listen(settings, until_empty=until_empty))
+
+
+@app.command(epilog="Examples:\n\n`EARMARK_BACKEND=gcp EARMARK_GCP_PROJECT=my-project earmark init`")
+def init() -> None:
+    """Make what is missing of topics, subscriptions, buckets, tables and views; safe to repeat.
+
+    For emulators and development.  Production uses Terraform, with the same names.
+    """
+    from runtime.wiring import initialise  # noqa: PLC0415
+
+    made = initialise(_settings(default_level="warning").settings)
+    for name in made:
+        print(name)  # noqa: T201
+    Console(stderr=True, highlight=False).print(f"{len(made)} made; everything is there.", markup=False)
 
 
 @app.command(epilog="Examples:\n\n`earmark work`\n\n`earmark work --lane high`\n\n`earmark work --until-empty`")
@@ -96,6 +134,18 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     from runtime.report import show_status  # noqa: PLC0415
 
     show_status(_settings(default_level="warning").settings, as_json=as_json)
+
+
+@app.command(epilog="Examples:\n\n`earmark alive`\n\n`earmark alive --within 60`, as a liveness probe")
+def alive(
+    within: Annotated[float, typer.Option(min=1, help="Seconds since the queue last answered.")] = 120.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Whether the workers here are alive: each one's queue answered lately.  Exit status 4 when not, or none runs."""
+    from runtime.report import show_alive  # noqa: PLC0415
+
+    settings = _settings(default_level="warning").settings
+    raise typer.Exit(show_alive(settings, within_s=within, as_json=as_json))
 
 
 @app.command(epilog="Examples:\n\n`earmark config`\n\n`EARMARK_DATA=/srv/earmark earmark config --json`")

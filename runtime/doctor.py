@@ -120,7 +120,7 @@ def _decoder(settings: Settings) -> str:
             file.setframerate(16_000)
             file.writeframes(bytes(3200))
         with DecoderPool(1, DecodeLimits(wall_s=settings.decode_timeout_s), Path(folder)) as pool:
-            pool.discard(pool.decode("doctor", path, hashlib.sha256(path.read_bytes()).hexdigest(), path.name))
+            pool.discard(pool.decode("doctor", path, hashlib.sha256(path.read_bytes()).hexdigest()))
     return f"PyAV {importlib.metadata.version('av')} decodes in its sandbox"
 
 

@@ -3,16 +3,26 @@
 import json
 import os
 import sys
+from dataclasses import replace
+from datetime import datetime
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from earmark.clock import utc_now
 from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
+from router.dead_letters.letter import WAITING
+from router.dead_letters.letters import Letters
+from runtime import exit_status
+from runtime.backend import Backend, QueueDepth
+from runtime.pulse import heard
 from runtime.wiring import connect
 
+DEAD = "dead"
+"""The queue of buried jobs, which go on to the store of dead letters."""
 WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
 
@@ -44,24 +54,50 @@ def run_report(settings: Settings, name: str, *, as_json: bool) -> None:
 
 
 def show_status(settings: Settings, *, as_json: bool) -> None:
-    """Print the depth of each queue."""
+    """Print the depth of each queue; the dead one's with the letters that wait for a person."""
     backend = connect(settings)
-    rows: list[dict[str, object]] = []
-    for name, look in backend.depths.items():
-        depth = look()
-        rows.append(
-            {
-                "queue": name,
-                "waiting": depth.waiting,
-                "delayed": depth.delayed,
-                "leased": depth.leased,
-                "oldest_s": round(depth.oldest_age_s, 1),
-            }
-        )
+    depths = {name: look() for name, look in backend.depths.items()}
+    letters, oldest_s = _open_letters(backend)
+    dead = depths.get(DEAD, QueueDepth(waiting=0, delayed=0, leased=0, oldest_age_s=0.0))
+    depths[DEAD] = replace(dead, waiting=dead.waiting + letters, oldest_age_s=max(dead.oldest_age_s, oldest_s))
+    rows: list[dict[str, object]] = [
+        {
+            "queue": name,
+            "waiting": depth.waiting,
+            "delayed": depth.delayed,
+            "leased": depth.leased,
+            "oldest_s": round(depth.oldest_age_s, 1),
+        }
+        for name, depth in depths.items()
+    ]
     if as_json:
         _print_json(rows)
     else:
         _print_table(rows)
+
+
+def _open_letters(backend: Backend) -> tuple[int, float]:
+    """How many dead letters wait for a person, and for how many seconds the oldest has."""
+    with Letters(backend.state) as letters:
+        buried = [datetime.fromisoformat(at) for state, at in letters.heads() if state in WAITING]
+    return len(buried), max([(utc_now() - at).total_seconds() for at in buried], default=0.0)
+
+
+def show_alive(settings: Settings, *, within_s: float, as_json: bool) -> int:
+    """Say when each worker of this data folder was last answered by its queue; returns the exit status.
+
+    0 = there is a worker and each was within the limit; 4 = not so.
+    """
+    workers = heard(settings.data)
+    if as_json:
+        _print_json([{"worker": each.worker, "age_s": round(each.age_s, 1)} for each in workers])
+    else:
+        for each in workers:
+            late = "" if each.age_s <= within_s else f"  more than {within_s:.0f} s: it is stuck, or its queue is down"
+            sys.stdout.write(f"{each.worker}  {each.age_s:.1f} s ago{late}\n")
+        if not workers:
+            sys.stdout.write("No worker runs here.\n")
+    return 0 if workers and all(each.age_s <= within_s for each in workers) else exit_status.UNAVAILABLE
 
 
 def _print_json(value: object) -> None:

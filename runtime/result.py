@@ -44,7 +44,7 @@ def of_record(source: str, record: Record, *, known: bool) -> Result:
     """The result of a settled job."""
     if record.status == "done":
         return Result(source, "done", analysis=record.analysis, known=known)
-    return Result(source, record.status, fault=_fault(record.failures[-1]) if record.failures else None)
+    return Result(source, record.status, fault=_fault(source, record.failures[-1]) if record.failures else None)
 
 
 def of_rejection(source: str, rejection: InputRejected) -> Result:
@@ -52,6 +52,7 @@ def of_rejection(source: str, rejection: InputRejected) -> Result:
     return Result(source, "rejected", fault=Fault(rejection.fault, rejection.message, rejection.remedy))
 
 
-def _fault(failure: Failure) -> Fault:
+def _fault(source: str, failure: Failure) -> Fault:
+    """What a person reads; the same content under another name is the same job, so the name is put in here."""
     remedy = failure.remedy or "Every try failed; `earmark report failures_by_kind` shows whether others do too."
-    return Fault(failure.kind, failure.message, remedy)
+    return Fault(failure.kind, f"{source.rpartition('/')[2]}: {failure.message}", remedy)

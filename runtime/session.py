@@ -1,7 +1,6 @@
 """What the commands that route or work have in common: a worker beside a person who watches."""
 
 import io
-import json
 import os
 import signal
 import sys
@@ -18,16 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from earmark.errors import ConfigurationError, InputRejected
+from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
 from router.intake import display
-from router.router import Known
 from runtime import exit_status
 from runtime.analyze import Analyzer, Progress
+from runtime.chores import doing
 from runtime.inputs import expand
 from runtime.output import Format, writer
-from runtime.wiring import connect, make_intake, open_worker
+from runtime.wiring import connect, make_intake, make_router, open_worker
 from workers.worker import Worker
 
 REFRESH_HZ = 8
@@ -40,7 +39,7 @@ def analyze_paths(
     """Analyse inputs with a worker of our own; returns the exit status."""
     began = time.monotonic()
     backend = connect(settings)
-    intake = make_intake(settings, backend, tenant, Origin.COMMAND)
+    upload = make_intake(settings, backend, tenant, Origin.COMMAND)
     stop = threading.Event()
     crash: list[BaseException] = []
 
@@ -48,13 +47,12 @@ def analyze_paths(
         if crash:
             raise crash[0]
 
-    analyzer = Analyzer(
-        router=intake.router, results=backend.results, upload=intake.upload, job_of=intake.job_of, working=working
-    )
+    analyzer = Analyzer(router=make_router(settings, backend), results=backend.results, upload=upload, working=working)
     console = Console(stderr=True, highlight=False)
     interrupted = False
     with (
         _destination(out) as stream,
+        doing(backend.chores),
         open_worker(settings, backend, on_settled=analyzer.settled) as worker,
         _signals(stop, worker, interrupt=True),
     ):
@@ -76,14 +74,19 @@ def analyze_paths(
         if interrupted and out is not None:
             raise KeyboardInterrupt
     if not quiet:
-        _summarise(analyzer.progress, console, time.monotonic() - began, out or Path(backend.results_place, tenant))
+        _summarise(
+            analyzer.progress,
+            console,
+            time.monotonic() - began,
+            display(out) if out else f"{backend.results_place}/{tenant}",
+        )
     if interrupted:
         console.print("Interrupted.  Run the same command again: what is finished is kept.", markup=False)
         return exit_status.INTERRUPTED
     return exit_status.SOME_NOT_DONE if analyzer.progress.rejected or analyzer.progress.failed else 0
 
 
-def _summarise(progress: Progress, console: Console, seconds: float, place: Path) -> None:
+def _summarise(progress: Progress, console: Console, seconds: float, place: str) -> None:
     parts = [f"{progress.known} already known, {progress.done} analysed"]
     parts += [f"{progress.rejected} rejected"] if progress.rejected else []
     parts += [f"{progress.failed} failed"] if progress.failed else []
@@ -91,41 +94,18 @@ def _summarise(progress: Progress, console: Console, seconds: float, place: Path
         count = progress.skipped[reason]
         parts += [f"{count} skipped: {reason}{remedy}"] if count else []
     console.print(f"{', '.join(parts)} in {seconds:.1f} s", markup=False)
-    console.print(f"Results: {display(place)}", markup=False, soft_wrap=True)
-
-
-def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> int:
-    """Queue inputs and say what became of each, a JSON line an input; returns the exit status."""
-    backend = connect(settings)
-    intake = make_intake(settings, backend, tenant, Origin.COMMAND)
-    refused = False
-    for found in expand(paths):
-        if found.skipped:
-            continue
-        line: dict[str, object] = {"source": display(found.path)}
-        try:
-            [routed] = intake.router.route([intake.upload(found.path)])
-        except InputRejected as rejection:
-            refused = True
-            line |= {
-                "status": "rejected",
-                "error": {"kind": rejection.fault, "message": rejection.message, "remedy": rejection.remedy},
-            }
-        else:
-            if isinstance(routed, Known):
-                line |= {"status": "known", "job_id": routed.record.job_id}
-            else:
-                line |= {"status": "queued", "job_id": routed.job.id, "lane": routed.job.lane}
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
-    return exit_status.SOME_NOT_DONE if refused else 0
+    console.print(f"Results: {place}", markup=False, soft_wrap=True)
 
 
 def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool) -> int:
     """Run a worker until it is told to stop; returns the exit status."""
     backend = connect(settings)
     stop = threading.Event()
-    with open_worker(settings, backend, lanes=lanes) as worker, _signals(stop, worker, interrupt=False):
+    with (
+        doing(backend.chores),
+        open_worker(settings, backend, lanes=lanes) as worker,
+        _signals(stop, worker, interrupt=False),
+    ):
         worker.run(stop, until_empty=until_empty)
     return 0
 

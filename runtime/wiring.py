@@ -7,23 +7,24 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from earmark.clock import utc_now
-from earmark.domain import Clip, Lease, Record, Upload, job_id
+from earmark.domain import Clip, Lease, Record, Upload
 from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.ports import Clock
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
-from router.intake import display, upload_file
+from router.arrivals import Arrivals
+from router.intake import upload_file
 from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
 from runtime.local.backend import connect_local
-from runtime.local.worker_name import own_name
+from runtime.pulse import Pulse
+from runtime.worker_name import own_name
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.keeper import Keeper
@@ -61,38 +62,60 @@ def pipeline_version(spec: ModelSpec) -> str:
     return f"{PIPELINE}+{spec.name}-{spec.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """The router and how files reach it."""
-
-    router: Router
-    upload: Callable[[Path], Upload]
-    job_of: Callable[[Upload], str]
-
-
-def make_intake(settings: Settings, backend: Backend, tenant: str, origin: Origin, clock: Clock = utc_now) -> Intake:
-    """The router, for one tenant's files."""
-    customer = Tenants(settings.tenants).find(tenant)
-    pipeline = pipeline_version(find_model(settings.model))
-    router = Router(
+def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Router:
+    """The router."""
+    return Router(
         lanes=backend.lanes,
         find_record=lambda name, job: read_record(backend.results, name, job),
         rules=load_rules(settings.lane_rules),
         assign_arm=lambda _: "primary",
-        pipeline=pipeline,
+        pipeline=pipeline_version(find_model(settings.model)),
         clock=clock,
         claims=backend.claims,
     )
+
+
+def make_intake(
+    settings: Settings, backend: Backend, tenant: str, origin: Origin, clock: Clock = utc_now
+) -> Callable[[Path], Upload]:
+    """What turns one tenant's files into uploads that every worker can fetch."""
+    customer = Tenants(settings.tenants).find(tenant)
 
     def upload(path: Path) -> Upload:
         limit = settings.max_input_bytes
         return backend.place(path, upload_file(path, customer, origin, max_input_bytes=limit, received_at=clock()))
 
-    return Intake(
-        router,
-        upload,
-        lambda upload: job_id(upload.tenant, upload.content_sha256, pipeline),
+    return upload
+
+
+def make_arrivals(settings: Settings, backend: Backend, bucket: str = "", clock: Clock = utc_now) -> Arrivals:
+    """What routes the objects of a bucket: the upload bucket, or another one.
+
+    Raises:
+        ConfigurationError: this backend has no buckets that others put objects into.
+    """
+    if backend.bucket is None:
+        message = "The backend local has no upload bucket.  Name files or folders, or set EARMARK_BACKEND=gcp."
+        raise ConfigurationError(message)
+    name = bucket or backend.upload_bucket
+    return Arrivals(
+        bucket=name,
+        uploads=backend.bucket(name),
+        state=backend.state,
+        router=make_router(settings, backend, clock),
+        tenants=Tenants(settings.tenants),
+        max_input_bytes=settings.max_input_bytes,
+        clock=clock,
     )
+
+
+def initialise(settings: Settings, clock: Clock = utc_now) -> list[str]:
+    """Make what the backend needs; returns the names of what was missing."""
+    if settings.backend == "local":
+        connect(settings, clock)
+        return []
+    made: list[str] = _gcp("runtime.gcp.backend").initialise(settings, clock)
+    return made
 
 
 @contextmanager
@@ -116,7 +139,8 @@ def open_worker(
         wall_s=settings.decode_timeout_s,
     )
     with ExitStack() as stack:
-        keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s))
+        pulse = stack.enter_context(Pulse(Path(settings.data), own_name()))
+        keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=pulse.beat))
         pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
         threads = settings.model_threads or len(os.sched_getaffinity(0))
         model = ModelProcess(spec.factory, {"threads": threads}, start_timeout_s=settings.model_start_timeout_s)
@@ -124,11 +148,11 @@ def open_worker(
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
-            clip = pool.decode(lease.job.id, path, upload.content_sha256, display(path.name))
+            clip = pool.decode(lease.job.id, path, upload.content_sha256)
             longest_s = tenants.find(upload.tenant).max_duration_s
             if longest_s is not None and clip.duration_s > longest_s:
                 pool.discard(clip)
-                message = f"{display(path.name)}: {clip.duration_s:.0f} s; this tenant may send {longest_s:.0f} s"
+                message = f"It lasts {clip.duration_s:.0f} s; this tenant may send {longest_s:.0f} s"
                 raise InputRejected(InputFault.TOO_LONG, message, "Split it, or raise the tenant's max_duration_s.")
             return clip
 
@@ -157,6 +181,7 @@ def open_worker(
                     announce=backend.announce,
                 ),
                 clock=clock,
+                alive=pulse.beat,
             ),
             WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),
         )

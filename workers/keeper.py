@@ -7,7 +7,7 @@ children, so no inference can starve it.  A stopped or dead worker stops extendi
 import logging
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -24,10 +24,13 @@ _log = logging.getLogger(__name__)
 class Keeper:
     """Extends every held lease when a third of it is used, and remembers the lost ones."""
 
-    def __init__(self, lanes: Mapping[Lane, Queue], *, lease_s: float) -> None:
-        """Take the queues the leases come from and how long a lease lasts, in seconds."""
+    def __init__(
+        self, lanes: Mapping[Lane, Queue], *, lease_s: float, alive: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take the queues the leases come from, how long a lease lasts, and who hears when a queue has answered."""
         self._lanes = lanes
         self._lease_s = lease_s
+        self._alive = alive
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -72,6 +75,7 @@ class Keeper:
             except EarmarkError as error:
                 event(_log, "lease.extend_failed", level=logging.WARNING, lane=lane, error=error.kind)
                 continue
+            self._alive()
             for lease in lost:
                 # Between the copy above and here the worker may have settled the job itself: not lost then.
                 if self.let_go(lease):

@@ -51,3 +51,5 @@ class WorkerParts:
     model_version: str
     settler: Settler
     clock: Clock
+    alive: Callable[[], None] = lambda: None
+    """Hears each time a queue has answered."""

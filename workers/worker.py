@@ -19,7 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from earmark.domain import Done, Lease, Outcome, Prediction, Retry, Settlement
-from earmark.errors import ModelCrashed, ModelUnavailable, TransientError, Unavailable
+from earmark.errors import ConfigurationError, ModelCrashed, ModelUnavailable, TransientError, Unavailable
 from earmark.log import event
 from workers.flight import Flight, is_suspect, next_batch
 from workers.isolation import predict_isolated
@@ -122,6 +122,7 @@ class Worker:
             self._queue.failed(error)
             return 0
         self._queue.over()
+        self._parts.alive()
         leases = self._one_suspect(leases)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
@@ -262,6 +263,10 @@ class Worker:
             pause_s = self._store.failed(error)
             for flight, _ in outcomes:
                 self._hand_back(flight, pause_s)
+        except ConfigurationError:
+            for flight, _ in outcomes:
+                self._hand_back(flight)  # a missing table or role ends this worker; its jobs are not at fault
+            raise
         else:
             self._store.over()
             for flight, outcome in outcomes:

@@ -16,7 +16,7 @@ from runtime.backend import Backend
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import DEAD, LocalQueue
 from runtime.local.warehouse import LocalWarehouse
-from runtime.local.worker_name import is_dead, own_name
+from runtime.worker_name import is_dead, own_name
 
 
 def connect_local(settings: Settings, clock: Clock) -> Backend:
@@ -48,6 +48,7 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
         dead=dead,
         depths={each.name: each.depth for each in (*lanes.values(), dead)},
         results=LocalObjectStore(data / "objects", "results", clock=clock),
+        state=LocalObjectStore(data / "objects", "state", clock=clock),
         warehouse=LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous),
         scratch=data / "scratch",
         results_place=str(data / "objects" / "results" / "analyses"),

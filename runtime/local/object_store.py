@@ -23,6 +23,7 @@ from typing import BinaryIO, Final
 
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError, InvalidName, ObjectMissing, PreconditionFailed
+from earmark.object_names import checked_name
 from earmark.ports import Clock, ObjectInfo
 from runtime.local.object_files import (
     Chunks,
@@ -35,7 +36,6 @@ from runtime.local.object_files import (
     sync_folder,
     translated,
 )
-from runtime.local.object_names import checked_name
 
 _LOCKS: Final = 16
 _MAX_SEGMENT_BYTES: Final = 255

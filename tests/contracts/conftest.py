@@ -47,6 +47,8 @@ class StoreCase:
     """A segment may have more than 255 bytes."""
     nests: bool
     """A name may be the folder of another: ``a`` beside ``a/b``."""
+    dates_by_clock: bool = True
+    """``created_at`` is the time of ``clock``; Cloud Storage dates objects itself."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ def local_store(folder: Path) -> StoreCase:
     )
 
 
+def gcs_store(folder: Path) -> StoreCase:
+    """The object store on Cloud Storage."""
+    from tests.contracts.gcs_case import new_case  # noqa: PLC0415  # needs Google's clients
+
+    return new_case()
+
+
 def local_warehouse(folder: Path) -> WarehouseCase:
     """The warehouse in SQLite."""
     path = folder / "rows" / "warehouse.sqlite"
@@ -106,9 +115,26 @@ def _block(path: Path, databases: list[Database]) -> None:
     path.parent.write_text("in the way")
 
 
-QUEUES: dict[str, Callable[[Path], QueueCase]] = {"local": local_queue}
-STORES: dict[str, Callable[[Path], StoreCase]] = {"local": local_store}
-WAREHOUSES: dict[str, Callable[[Path], WarehouseCase]] = {"local": local_warehouse}
+def pubsub_queue(folder: Path) -> QueueCase:
+    """Pub/Sub on its emulator."""
+    from tests.contracts.pubsub_case import PubSubWorld  # noqa: PLC0415  # needs Google's clients
+
+    world = PubSubWorld(folder)
+    return QueueCase(
+        world.open, world.clock, world.break_it, coalesces=False, late_holder_may_finish=False, in_order=False
+    )
+
+
+def bigquery_warehouse(folder: Path) -> WarehouseCase:
+    """BigQuery on bqemulator."""
+    from tests.contracts.bigquery_case import new_case  # noqa: PLC0415  # needs Google's clients
+
+    return new_case(folder)
+
+
+QUEUES: dict[str, Callable[[Path], QueueCase]] = {"local": local_queue, "pubsub": pubsub_queue}
+STORES: dict[str, Callable[[Path], StoreCase]] = {"local": local_store, "gcs": gcs_store}
+WAREHOUSES: dict[str, Callable[[Path], WarehouseCase]] = {"local": local_warehouse, "bigquery": bigquery_warehouse}
 
 
 @pytest.fixture(params=list(QUEUES.values()), ids=list(QUEUES))

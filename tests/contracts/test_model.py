@@ -32,7 +32,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Clip]]:
     """Real audio of several kinds and lengths, decoded."""
     with DecoderPool(2, DecodeLimits(), tmp_path_factory.mktemp("scratch")) as pool:
         yield [
-            pool.decode(name, EXAMPLES / name, hashlib.sha256((EXAMPLES / name).read_bytes()).hexdigest(), name)
+            pool.decode(name, EXAMPLES / name, hashlib.sha256((EXAMPLES / name).read_bytes()).hexdigest())
             for name in NAMES
         ]
 

@@ -4,11 +4,13 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from earmark.clock import utc_now
 from earmark.errors import InvalidName, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.ports import ObjectInfo, ObjectStore
 from tests.contracts.conftest import StoreCase
@@ -296,11 +298,16 @@ def test_stat_tells_what_is_known(stores: StoreCase) -> None:
     assert store.stat("a/b") is None
     for content_type in ("audio/flac", "application/octet-stream", TYPE, "text/html; charset=utf-8"):
         stores.clock.move(1.5)
+        begun_at = utc_now()
         info = store.write("a/b", b"12345", content_type=content_type)
         assert stores.open().stat("a/b") == info
         assert list(store.scan()) == [info]
         assert (info.name, info.size_bytes, info.content_type) == ("a/b", 5, content_type)
-        assert info.created_at == stores.clock()
+        if stores.dates_by_clock:
+            assert info.created_at == stores.clock()
+        else:
+            assert begun_at <= info.created_at <= utc_now()
+        assert info.created_at.utcoffset() == timedelta(0)
     assert store.stat("a") is None
     assert store.stat("a/b/c") is None
 

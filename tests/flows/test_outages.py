@@ -4,10 +4,12 @@ import dataclasses
 import threading
 from pathlib import Path
 
+import pytest
+
 from earmark.clock import utc_now
-from earmark.errors import Unavailable
+from earmark.errors import ConfigurationError, Unavailable
 from earmark.vocabulary import Lane
-from tests.flaky import FlakyQueue, FlakyStore
+from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse
 from tests.flows.world import LIMITS, World
 
 QUICK = dataclasses.replace(LIMITS, retry_delay_s=0.01)
@@ -83,3 +85,16 @@ def test_until_empty_waits_for_its_own_retries(tmp_path: Path) -> None:
     record = world.record(job)
     assert record is not None
     assert (record.status, len(record.failures)) == ("failed", 3)
+
+
+def test_a_missing_table_ends_the_worker_and_spends_no_try(tmp_path: Path) -> None:
+    """What only a person can mend ends the worker at once, with its message; the jobs wait untouched."""
+    world = World(tmp_path)
+    warehouse = FlakyWarehouse(world.warehouse)
+    world.warehouse = warehouse
+    [job] = world.put("fine")
+    warehouse.faults.fail("append", error=ConfigurationError("There is no table jobs.  Run earmark init."))
+    with world.worker() as worker, pytest.raises(ConfigurationError, match="earmark init"):
+        worker.run(threading.Event())
+    [lease] = world.lanes[Lane.LOW].lease(9, 60)
+    assert (lease.job.id, lease.try_number, lease.history) == (job.id, 1, ())

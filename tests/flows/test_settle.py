@@ -12,6 +12,8 @@ from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse
 from tests.flows.world import World
 from tests.making import make_failure
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 class Killed(BaseException):
     """Stands for kill -9: nothing after it runs."""

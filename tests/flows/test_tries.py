@@ -9,6 +9,8 @@ from earmark.vocabulary import Lane
 from tests.flows.world import LIMITS, World
 from workers.parts import WorkerLimits
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def run_out(world: World, *, turns: int = 8) -> None:
     """Work until nothing comes any more, letting the delays of retries pass."""

@@ -6,6 +6,7 @@ The bytes of an upload are the words of the scripted model, so that a test says 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from earmark.domain import Clip, Job, Lease, Record, Technical, Upload
 from earmark.errors import InputFault, InputRejected, Unavailable
@@ -37,6 +38,12 @@ LIMITS = WorkerLimits(
 )
 
 
+ON = "local"
+"""Where queues are: ``local`` or ``pubsub``; the fixture ``everywhere`` runs a test on both."""
+CLOUDS: dict[Path, Any] = {}
+"""Topics by folder, for two worlds of one folder share them."""
+
+
 class World:
     """Everything one worker needs, in a folder."""
 
@@ -49,13 +56,13 @@ class World:
         """
         self.folder = folder
         self.limits = limits
-        self.clock = ManualClock()
-        now = clock or self.clock
         self.name = name
-        self.lanes: dict[Lane, Queue] = {
-            lane: LocalQueue(folder / "queues.sqlite", lane, clock=now, worker=name) for lane in Lane
-        }
-        self.dead = LocalQueue(folder / "queues.sqlite", "dead", clock=now, worker=name)
+        self.lanes: dict[Lane, Queue]
+        if ON == "local":
+            self.clock = ManualClock()
+            self._open_local(clock or self.clock)
+        else:
+            self._open_pubsub()
         self.results: ObjectStore = LocalObjectStore(folder / "objects", "results")
         self.warehouse: Warehouse = LocalWarehouse(folder / "warehouse.sqlite")
         self.journal = folder / "journal"
@@ -64,6 +71,20 @@ class World:
         self.settled: list[Record] = []
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
+
+    def _open_local(self, clock: Clock) -> None:
+        path = self.folder / "queues.sqlite"
+        self.lanes = {lane: LocalQueue(path, lane, clock=clock, worker=self.name) for lane in Lane}
+        self.dead: Queue = LocalQueue(path, "dead", clock=clock, worker=self.name)
+
+    def _open_pubsub(self) -> None:
+        from tests.contracts.pubsub_case import PubSubWorld  # noqa: PLC0415  # needs Google's clients
+
+        cloud = CLOUDS.setdefault(self.folder, None) or PubSubWorld(self.folder)
+        CLOUDS[self.folder] = cloud
+        self.clock = cloud.clock
+        self.lanes = {lane: cloud.open(lane, self.name) for lane in Lane}
+        self.dead = cloud.open("dead", self.name)
 
     def put(self, *words: str, lane: Lane = Lane.LOW) -> list[Job]:
         """Queue a job for each word."""

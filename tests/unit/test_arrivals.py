@@ -36,7 +36,6 @@ class Bucket:
             uploads=self.uploads,
             state=self.state,
             router=router,
-            job_of=lambda upload: job_id(upload.tenant, upload.content_sha256, "test"),
             tenants=Tenants(tenants),
             max_input_bytes=max_input_bytes,
             clock=self.world.clock,

@@ -36,13 +36,13 @@ def attack(pool: DecoderPool, folder: Path, name: str, mutations: int) -> dict[s
     """Decode mutations of a file of that format; returns how many came to which end."""
     whole = example(name, SECONDS_OF_VORBIS if name == "ogg" else SECONDS)
     rng, ends = np.random.default_rng(SEED), dict[str, int]()
-    for number in range(mutations):
+    for _ in range(mutations):
         content = mutated(whole, rng)
         if rng.random() < 0.3:
             content = mutated(content, rng) if content else content
         path, digest = saved(folder / "input", content)
         try:
-            clip = pool.decode("job", path, digest, f"{name} {number}")
+            clip = pool.decode("job", path, digest)
         except InputRejected as error:
             end = str(error.fault)
         else:

@@ -136,7 +136,7 @@ def with_bad_pages(name: str, pages: slice) -> bytes:
     starts = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
     damaged = bytearray(whole)
     for start in starts[2:][pages]:
-        damaged[start + 300] ^= 0xFF
+        damaged[start + 40] ^= 0xFF
     return bytes(damaged)
 
 
@@ -151,6 +151,21 @@ def test_an_ogg_file_with_a_hole_is_damaged(tmp_path: Path, name: str) -> None:
     """A page that is skipped shows in the warnings, wherever it was."""
     result = decoded(tmp_path, with_bad_pages(name, slice(2, 5)))
     assert "damaged" in result.technical.warnings
+
+
+@pytest.mark.parametrize("page", [0, 1, -1])
+@pytest.mark.parametrize("name", ["birds.ogg", "choir-chorale.opus"])
+def test_no_page_is_lost_without_a_word(tmp_path: Path, name: str, page: int) -> None:
+    """Also the first page or the last, without which FFmpeg takes what is left for the whole."""
+    content = with_bad_pages(name, slice(page, page + 1 or None))
+    assert "damaged" in decoded(tmp_path, content).technical.warnings
+
+
+def test_an_ogg_file_without_its_last_page_is_truncated(tmp_path: Path) -> None:
+    """Cut between two pages, nothing is damaged and the end is missing."""
+    whole = (EXAMPLES / "birds.ogg").read_bytes()
+    starts = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
+    assert decoded(tmp_path, whole[: starts[-1]]).technical.warnings == ("truncated",)
 
 
 def test_no_samples(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 
-from runtime.local.worker_name import _started, is_dead, own_name
+from runtime.worker_name import _started, is_dead, own_name
 
 
 def test_we_are_alive() -> None:

@@ -25,11 +25,12 @@ from earmark.sniff import SNIFF_BYTES, id3_bytes, sniff
 from workers.decode import jail
 from workers.decode.clip_writer import ClipWriter
 from workers.decode.conformer import Block
-from workers.decode.ending import is_cut_off, states_length
+from workers.decode.length import states_length
 from workers.decode.levels import Levels
 from workers.decode.limits import OUT_OF_MEMORY, SAMPLE_BYTES, DecodeLimits
 from workers.decode.loudness import Loudness
-from workers.decode.track import Track
+from workers.decode.ogg import Survey, survey
+from workers.decode.track import GOOD_SHARE_MIN, Track
 from workers.decode.true_peak import TruePeak
 
 ORDER_BYTES_MAX = 4096
@@ -69,12 +70,20 @@ def decode(order: Order, limits: DecodeLimits) -> dict[str, Any]:
         facts = _measure(track, order, limits)
     finally:
         track.close()
-    if is_cut_off(container, order.source, before.st_size) and "truncated" not in facts["warnings"]:
-        facts["warnings"].insert(0, "truncated")
+    if container == "ogg":
+        _add_warnings(facts, survey(order.source, before.st_size))
     after = os.fstat(order.source)
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise InputRejected(InputFault.CHANGED, "it was written to while it was decoded")
     return {**facts, "container": container, "size_bytes": before.st_size}
+
+
+def _add_warnings(facts: dict[str, Any], pages: Survey) -> None:
+    """Say what happened to the pages of an Ogg file; reject one of which next to nothing is left."""
+    if pages.good_share < GOOD_SHARE_MIN:
+        raise InputRejected(InputFault.DAMAGED, f"only {pages.good_share:.1%} of its pages are whole")
+    found = {word for word, holds in (("truncated", pages.cut_off), ("damaged", pages.damaged)) if holds}
+    facts["warnings"] = [*sorted(found - set(facts["warnings"]), reverse=True), *facts["warnings"]]
 
 
 def _verify(order: Order, size_bytes: int, limits: DecodeLimits) -> None:

@@ -68,14 +68,13 @@ class DecoderPool:
         with self._lock:
             return [child.pid for child in self._children]
 
-    def decode(self, job_id: str, path: Path, expected_sha256: str, display_name: str) -> Clip:
+    def decode(self, job_id: str, path: Path, expected_sha256: str) -> Clip:
         """Decode one file; blocks until it is done.
 
         Args:
             job_id: whose clip it will be.
             path: the file, any path the system knows.
             expected_sha256: what its bytes must hash to, in hex.
-            display_name: what messages call it.
 
         Returns:
             The clip; give it to ``discard`` after use.
@@ -87,16 +86,16 @@ class DecoderPool:
         """
         if self._closed:
             raise _closed()
-        source = _open(path, display_name)
+        source = _open(path)
         try:
-            self._check_size(source, display_name)
+            self._check_size(source)
             try:
                 target, clip_path = self._scratch.new()
             except OSError as error:
                 raise _unavailable(error.errno) from error
             try:
-                facts = self._ask(expected_sha256, source, target, display_name)
-                return _clip(job_id, clip_path, facts, display_name)
+                facts = self._ask(expected_sha256, source, target)
+                return _clip(job_id, clip_path, facts)
             except BaseException:
                 clip_path.unlink(missing_ok=True)
                 raise
@@ -133,15 +132,15 @@ class DecoderPool:
         """Close."""
         self.close()
 
-    def _check_size(self, source: int, name: str) -> None:
+    def _check_size(self, source: int) -> None:
         size_bytes = os.fstat(source).st_size
         if size_bytes == 0:
-            raise InputRejected(InputFault.EMPTY, f"{name}: it is empty, 0 bytes")
+            raise InputRejected(InputFault.EMPTY, "It is empty, 0 bytes")
         if size_bytes > self._limits.max_input_bytes:
             reason = f"it has {size_bytes} bytes, and {self._limits.max_input_bytes} is the most that is taken"
-            raise InputRejected(InputFault.TOO_LARGE, f"{name}: {reason}")
+            raise InputRejected(InputFault.TOO_LARGE, sentence(reason))
 
-    def _ask(self, sha256: str, source: int, target: int, name: str) -> dict[str, Any]:
+    def _ask(self, sha256: str, source: int, target: int) -> dict[str, Any]:
         """The facts about a file, from a child borrowed for it."""
         child: Child | None = self._slots.get()
         crashes = 0
@@ -155,34 +154,34 @@ class DecoderPool:
                     self._retire(child)
                     child = None
                     crashes += 1
-                    self._blame(error, crashes, name)
+                    self._blame(error, crashes)
                     os.ftruncate(target, 0)
                     os.lseek(target, 0, os.SEEK_SET)
                 else:
                     if child.files >= self._limits.files_per_child or reply.get("fault") == InputFault.TOO_COSTLY:
                         self._retire(child)
                         child = None
-                    return _facts(reply, name)
+                    return _facts(reply)
         finally:
             self._slots.put(child)
 
-    def _blame(self, error: ChildDied | ChildSlow, crashes: int, name: str) -> None:
+    def _blame(self, error: ChildDied | ChildSlow, crashes: int) -> None:
         """Raise what the loss of a child means, or return if the file deserves another."""
         if self._closed:
             raise _closed()
-        event(_log, "decoder.lost", level=logging.WARNING, error=str(error), input=name)
+        event(_log, "decoder.lost", level=logging.WARNING, error=str(error))
         if isinstance(error, ChildSlow):
-            message = f"{name}: not decoded within {self._limits.wall_s:g} s"
+            message = f"It was not decoded within {self._limits.wall_s:g} s"
             raise TimedOut(message) from error
         if error.signal == signal.SIGXCPU:
             reason = f"it takes more than {self._limits.cpu_s:g} s of computing"
-            raise InputRejected(InputFault.TOO_COSTLY, f"{name}: {reason}") from error
+            raise InputRejected(InputFault.TOO_COSTLY, sentence(reason)) from error
         if crashes < CRASHES_MAX:
             return
         if error.signal == signal.SIGKILL or error.status == OUT_OF_MEMORY:
             reason = "it takes more memory than a decoder may use"
-            raise InputRejected(InputFault.TOO_COSTLY, f"{name}: {reason}") from error
-        raise InputRejected(InputFault.DAMAGED, f"{name}: it crashes the decoder ({error})") from error
+            raise InputRejected(InputFault.TOO_COSTLY, sentence(reason)) from error
+        raise InputRejected(InputFault.DAMAGED, f"It crashes the decoder ({error})") from error
 
     def _start(self) -> Child:
         child = Child(self._limits, self._program)
@@ -201,7 +200,12 @@ class DecoderPool:
             child.end()
 
 
-def _open(path: Path, name: str) -> int:
+def sentence(reason: str) -> str:
+    """A reason as a sentence about the input, which whoever prints it names before it."""
+    return reason[:1].upper() + reason[1:]
+
+
+def _open(path: Path) -> int:
     """Open a regular file for reading.
 
     Raises:
@@ -216,17 +220,17 @@ def _open(path: Path, name: str) -> int:
                 return descriptor
             os.close(descriptor)
     except ValueError:  # a null character in the path
-        raise InputRejected(InputFault.NOT_FOUND, f"{name}: there is no such file") from None
+        raise InputRejected(InputFault.NOT_FOUND, "There is no such file") from None
     except OSError as error:
         if error.errno in _ABSENT:
-            raise InputRejected(InputFault.NOT_FOUND, f"{name}: there is no such file") from error
+            raise InputRejected(InputFault.NOT_FOUND, "There is no such file") from error
         if error.errno in _FORBIDDEN:
-            raise InputRejected(InputFault.UNREADABLE, f"{name}: it may not be read") from error
+            raise InputRejected(InputFault.UNREADABLE, "It may not be read") from error
         raise _unavailable(error.errno) from error
-    raise InputRejected(InputFault.NOT_A_FILE, f"{name}: it is not a regular file")
+    raise InputRejected(InputFault.NOT_A_FILE, "It is not a regular file")
 
 
-def _facts(reply: dict[str, Any], name: str) -> dict[str, Any]:
+def _facts(reply: dict[str, Any]) -> dict[str, Any]:
     """What a child found out.
 
     Raises:
@@ -240,29 +244,29 @@ def _facts(reply: dict[str, Any], name: str) -> dict[str, Any]:
         raise _unavailable(number)
     with contextlib.suppress(ValueError):
         reason = masked(str(reply.get("reason")))[:REASON_CHARS_MAX]
-        raise InputRejected(InputFault(str(fault)), f"{name}: {reason}")
-    raise _nonsense(name)
+        raise InputRejected(InputFault(str(fault)), sentence(reason))
+    raise _nonsense()
 
 
-def _clip(job_id: str, path: Path, facts: dict[str, Any], name: str) -> Clip:
+def _clip(job_id: str, path: Path, facts: dict[str, Any]) -> Clip:
     samples = facts.pop("samples", None)
     try:
         technical = Technical.model_validate(facts)
     except ValidationError:
-        raise _nonsense(name) from None
+        raise _nonsense() from None
     if (
         not isinstance(samples, int)
         or samples < 1
         or path.stat().st_size != samples * SAMPLE_BYTES
         or len(technical.codec) > CODEC_CHARS_MAX
     ):
-        raise _nonsense(name)
+        raise _nonsense()
     return Clip(job_id, path, samples, technical)
 
 
-def _nonsense(name: str) -> InputRejected:
+def _nonsense() -> InputRejected:
     """A decoder that does not keep to the rules has been taken over by what it decoded."""
-    return InputRejected(InputFault.DAMAGED, f"{name}: it makes the decoder talk nonsense")
+    return InputRejected(InputFault.DAMAGED, "It makes the decoder talk nonsense")
 
 
 def _closed() -> Unavailable:

@@ -151,7 +151,7 @@ class Track:
     def truncated(self) -> bool:
         """Whether the sound, all of it read, ends before the header says or in the middle of a packet."""
         if self._container == "ogg":
-            return False  # its stated length is that of its last page: what is missing was lost, see also `is_cut_off`
+            return False  # its stated length is that of its last page: what is missing was lost, see `ogg.py`
         end_s = max(
             float(self._end * (self._stream.time_base or 0)), self.samples / self.rate_hz if self.rate_hz else 0.0
         )

@@ -1,0 +1,125 @@
+"""The backend on Google Cloud: Pub/Sub, Cloud Storage, BigQuery."""
+
+from functools import cache
+from pathlib import Path
+
+from earmark.ports import Clock, ObjectStore
+from earmark.settings import Settings
+from earmark.vocabulary import Lane
+from runtime.backend import Backend
+from runtime.gcp.admissions import Admissions
+from runtime.gcp.claims import BucketClaims
+from runtime.gcp.clients import Clients
+from runtime.gcp.events import Announcer
+from runtime.gcp.names import RESULTS, UPLOADS, Names, names_of
+from runtime.gcp.notifications import Notifications
+from runtime.gcp.object_store import GcsObjectStore
+from runtime.gcp.pubsub_queue import PubSubQueue
+from runtime.gcp.setup import make_buckets, make_notifications, make_queues
+from runtime.gcp.spool import Spool
+from runtime.gcp.tries import Tries
+from runtime.gcp.uploads import Uploads
+from runtime.gcp.warehouse import BigQueryWarehouse
+from runtime.worker_name import own_name
+
+
+class Cloud:
+    """What the settings say, connected late: clients are made on first use, in the process that uses them."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Connect to nothing yet; raises ``ConfigurationError`` when no project is set."""
+        self.settings = settings
+        self.clock = clock
+        self.names: Names = names_of(settings)
+        self.clients = Clients(settings.gcp_project, settings.gcp_location)
+        self.bucket = cache(self._bucket)
+
+    def _bucket(self, name: str) -> ObjectStore:
+        return GcsObjectStore(self.clients.storage, name)
+
+    @property
+    def state(self) -> ObjectStore:
+        """What the workers and routers remember of jobs on their way."""
+        return self.bucket(self.names.bucket("state"))
+
+    def queue(self, name: str) -> PubSubQueue:
+        """One of the three queues."""
+        return PubSubQueue(
+            name,
+            publisher=self.clients.publisher,
+            subscriber=self.clients.subscriber,
+            topic=self.names.topic(name),
+            subscription=self.names.subscription(name),
+            dead_topic=self.names.topic("dead"),
+            admissions=Admissions(self.state, name, worker=own_name(), clock=self.clock),
+            tries=Tries(self.state, name),
+            clock=self.clock,
+            ack_deadline_s=ack_deadline_s(self.settings),
+        )
+
+    def warehouse(self) -> BigQueryWarehouse:
+        """The dataset, with its spool in the state bucket."""
+        return BigQueryWarehouse(
+            self.clients.bigquery,
+            self.names.dataset,
+            Spool(self.state, clock=self.clock),
+            clock=self.clock,
+            maximum_bytes_billed=self.settings.maximum_bytes_billed,
+        )
+
+
+def connect_gcp(settings: Settings, clock: Clock) -> Backend:
+    """The adapters; nothing is connected before it is used."""
+    cloud = Cloud(settings, clock)
+    results = cloud.bucket(cloud.names.bucket("results"))
+    records = f"gs://{cloud.names.bucket('results')}"
+    scratch = Path(settings.data) / "scratch"
+    uploads = Uploads(cloud.names.bucket("uploads"), cloud.bucket, scratch)
+    announcer = Announcer(
+        cloud.clients.publisher,
+        cloud.names.topic(RESULTS),
+        source=f"//earmark/{settings.gcp_project}/{settings.gcp_prefix}",
+        records=records,
+    )
+    warehouse = cloud.warehouse()
+    return Backend(
+        lanes={lane: cloud.queue(lane) for lane in Lane},
+        dead=cloud.queue("dead"),
+        depths={},
+        results=results,
+        state=cloud.state,
+        warehouse=warehouse,
+        chores=(warehouse.drain,),
+        scratch=scratch,
+        results_place=f"{records}/analyses",
+        fetch=uploads.fetch,
+        place=uploads.place,
+        claims=BucketClaims(cloud.state, results, clock=clock),
+        announce=announcer.announce,
+        upload_bucket=cloud.names.bucket("uploads"),
+        bucket=cloud.bucket,
+        listen=lambda arrive: (
+            Notifications(
+                subscriber=cloud.clients.subscriber, subscription=cloud.names.subscription(UPLOADS), arrive=arrive
+            ).run
+        ),
+    )
+
+
+def initialise(settings: Settings, clock: Clock) -> list[str]:
+    """Make what is missing of everything on Google Cloud; returns the names of what was made.
+
+    Raises:
+        Unavailable: a service cannot be reached; running it again goes on where it stopped.
+        ConfigurationError: no project is set, or this user may not make something.
+    """
+    cloud = Cloud(settings, clock)
+    made = make_queues(cloud.clients, cloud.names, ack_deadline_s=int(ack_deadline_s(settings)))
+    made += make_buckets(cloud.clients, cloud.names, settings.gcp_location)
+    made += make_notifications(cloud.clients, cloud.names)
+    return made + cloud.warehouse().prepare()
+
+
+def ack_deadline_s(settings: Settings) -> float:
+    """The deadline of the lanes' subscriptions: that of a lease, as far as Pub/Sub allows."""
+    return float(min(max(round(settings.lease_s), 10), 600))

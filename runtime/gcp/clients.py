@@ -1,0 +1,72 @@
+"""Google's clients, made late: after the process has started, since gRPC does not survive a fork."""
+
+import os
+from functools import cached_property
+
+import google.auth
+import google.auth.credentials
+import google.cloud.storage
+import grpc
+from google.cloud import bigquery
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+PUBSUB_EMULATOR = "PUBSUB_EMULATOR_HOST"
+STORAGE_EMULATOR = "STORAGE_EMULATOR_HOST"
+BIGQUERY_EMULATOR = "BIGQUERY_EMULATOR_HOST"
+"""The variables that Google's own tools read; set, they lead there instead of to the cloud."""
+
+
+class Clients:
+    """One client of each kind for a project, each made on first use."""
+
+    def __init__(self, project: str, location: str) -> None:
+        """Connect to nothing yet."""
+        self.project = project
+        self.location = location
+        self._owner = os.getpid()
+
+    @cached_property
+    def publisher(self) -> PublisherClient:
+        """Pub/Sub, to publish and to make topics.  Batches are ours, so this is the client without threads."""
+        self._check()
+        host = os.environ.get(PUBSUB_EMULATOR)
+        return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host))) if host else PublisherClient()
+
+    @cached_property
+    def subscriber(self) -> SubscriberClient:
+        """Pub/Sub, to pull and to make subscriptions."""
+        self._check()
+        host = os.environ.get(PUBSUB_EMULATOR)
+        return (
+            SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host))) if host else SubscriberClient()
+        )
+
+    @cached_property
+    def storage(self) -> google.cloud.storage.Client:
+        """Cloud Storage."""
+        self._check()
+        return google.cloud.storage.Client(project=self.project, credentials=_credentials(STORAGE_EMULATOR))
+
+    @cached_property
+    def bigquery(self) -> bigquery.Client:
+        """BigQuery."""
+        self._check()
+        return bigquery.Client(
+            project=self.project, location=self.location, credentials=_credentials(BIGQUERY_EMULATOR)
+        )
+
+    def _check(self) -> None:
+        if os.getpid() != self._owner:
+            message = "Clients of Google Cloud must be made in the process that uses them"
+            raise RuntimeError(message)
+
+
+def _channel(host: str) -> grpc.Channel:
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_reconnect_backoff_ms", 5_000)]
+    return grpc.insecure_channel(host, options=options)
+
+
+def _credentials(variable: str) -> google.auth.credentials.Credentials | None:
+    return google.auth.credentials.AnonymousCredentials() if os.environ.get(variable) else None  # type: ignore[no-untyped-call]

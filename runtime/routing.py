@@ -1,0 +1,113 @@
+"""``earmark route``: queue files, listen for uploads, or find the ones that nobody told of."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from earmark.errors import ConfigurationError, InputRejected
+from earmark.settings import Settings
+from earmark.vocabulary import Origin
+from router.arrivals import Arrival, Arrivals, Routed
+from router.intake import display
+from router.router import Known
+from runtime import exit_status
+from runtime.inputs import expand
+from runtime.result import of_rejection
+from runtime.wiring import connect, make_arrivals, make_intake, make_router
+
+AT_ONCE: Final = 8
+"""Missed objects read at the same time."""
+
+
+def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> int:
+    """Queue inputs and say what became of each, a JSON line an input; returns the exit status."""
+    backend = connect(settings)
+    router = make_router(settings, backend)
+    upload = make_intake(settings, backend, tenant, Origin.COMMAND)
+    refused = False
+    for found in expand(paths):
+        if found.skipped:
+            continue
+        source = display(found.path)
+        try:
+            [routed] = router.route([upload(found.path)])
+        except InputRejected as rejection:
+            refused = True
+            _print(of_rejection(source, rejection).as_json())
+        else:
+            if isinstance(routed, Known):
+                _print({"source": source, "status": "known", "job_id": routed.record.job_id})
+            else:
+                _print({"source": source, "status": "queued", "job_id": routed.job.id, "lane": routed.job.lane})
+    return exit_status.SOME_NOT_DONE if refused else 0
+
+
+def listen(settings: Settings, *, until_empty: bool) -> int:
+    """Route new objects of the upload bucket as Cloud Storage tells of them; returns the exit status."""
+    backend = connect(settings)
+    by_bucket: dict[str, Arrivals] = {backend.upload_bucket: make_arrivals(settings, backend)}
+    if backend.listen is None:
+        message = "The backend local has no notifications.  Name files or folders, or set EARMARK_BACKEND=gcp."
+        raise ConfigurationError(message)
+
+    def arrive(bucket: str, name: str, generation: int | None) -> None:
+        arrivals = by_bucket.get(bucket)
+        if arrivals is not None:  # else it is about a bucket that is not for uploads
+            _print(_line(arrivals.arrive(name, generation)))
+
+    stop = threading.Event()
+    with _stopping(stop):
+        backend.listen(arrive)(stop, until_empty=until_empty)
+    return 0
+
+
+def reconcile(settings: Settings, uri: str) -> int:
+    """Route the objects under ``gs://bucket/prefix`` that were never routed; returns the exit status."""
+    bucket, _, prefix = uri.removeprefix("gs://").partition("/")
+    if not uri.startswith("gs://") or not bucket:
+        message = f"{uri!r} is no address of the form gs://bucket/prefix."
+        raise ConfigurationError(message)
+    arrivals = make_arrivals(settings, connect(settings), bucket)
+    rejected = False
+    missed = arrivals.missed(prefix)
+    with ThreadPoolExecutor(AT_ONCE, "route") as pool:
+        while some := [info.name for info in islice(missed, 16 * AT_ONCE)]:
+            for routed in pool.map(arrivals.arrive, some):
+                rejected |= routed.arrival is Arrival.REJECTED
+                _print(_line(routed))
+    return exit_status.SOME_NOT_DONE if rejected else 0
+
+
+def _line(routed: Routed) -> dict[str, object]:
+    if routed.error is not None:
+        return of_rejection(display(routed.uri), routed.error).as_json()
+    line: dict[str, object] = {"source": display(routed.uri), "status": routed.arrival}
+    return line | ({"job_id": routed.job_id} if routed.job_id else {})
+
+
+def _print(line: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and Ctrl-C let what is under way end."""
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

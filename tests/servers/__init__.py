@@ -1,0 +1,23 @@
+"""Real servers for the tests: emulators that are started on free ports of this machine and ended again."""
+
+import os
+import socket
+from typing import NoReturn
+
+import pytest
+
+
+def missing(what: str, remedy: str) -> NoReturn:
+    """Skip the test that needs a server which is not installed; where CI=true that is an error."""
+    message = f"{what} is not installed.  {remedy}"
+    if os.environ.get("CI") == "true":
+        raise RuntimeError(message)
+    pytest.skip(message)
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
