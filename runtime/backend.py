@@ -15,14 +15,14 @@ from router.claims import Claims, NoClaims
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How full a queue is at one moment."""
+    """How full a queue is at one moment; None = this queue cannot tell."""
 
-    waiting: int
+    waiting: int | None
     """Jobs that could be leased now."""
-    delayed: int
+    delayed: int | None
     """Jobs released to come again later."""
     leased: int
-    oldest_age_s: float
+    oldest_age_s: float | None
     """Seconds for which the longest due of the waiting jobs has been due; 0 when none waits."""
 
 
@@ -49,7 +49,7 @@ class Backend:
     lanes: Mapping[Lane, Queue]
     dead: Queue
     depths: Mapping[str, Callable[[], QueueDepth]]
-    """How full each queue is, by name; empty where that cannot be known from here."""
+    """How full each queue is, by name; raises ``Unavailable`` where it cannot be reached."""
     results: ObjectStore
     state: ObjectStore
     """What has to be remembered of jobs outside of queues: letters, claims, tries."""

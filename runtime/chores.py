@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -14,6 +15,19 @@ _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 5.0
 Chore = Callable[[], object]
+
+
+def every(seconds: float, chore: Chore) -> Chore:
+    """A chore that does nothing until some time has passed since it was last done."""
+    due = 0.0
+
+    def step() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            chore()
+
+    return step
 
 
 def do_all(chores: Sequence[Chore]) -> None:

@@ -105,9 +105,10 @@ def _space(folder: Path) -> str:
 def _stores(settings: Settings) -> str:
     backend = connect(settings)
     depths = {name: depth() for name, depth in backend.depths.items()}
-    return (
-        ", ".join(f"{name} {depth.waiting + depth.delayed + depth.leased}" for name, depth in depths.items()) + " jobs"
-    )
+    backend.results.stat("doctor")
+    backend.warehouse.query("jobs_by_hour")
+    counts = {name: (depth.waiting or 0) + (depth.delayed or 0) + depth.leased for name, depth in depths.items()}
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) + f" jobs, backend {settings.backend}"
 
 
 def _decoder(settings: Settings) -> str:

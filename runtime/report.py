@@ -59,14 +59,16 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     depths = {name: look() for name, look in backend.depths.items()}
     letters, oldest_s = _open_letters(backend)
     dead = depths.get(DEAD, QueueDepth(waiting=0, delayed=0, leased=0, oldest_age_s=0.0))
-    depths[DEAD] = replace(dead, waiting=dead.waiting + letters, oldest_age_s=max(dead.oldest_age_s, oldest_s))
+    depths[DEAD] = replace(
+        dead, waiting=(dead.waiting or 0) + letters, oldest_age_s=max(dead.oldest_age_s or 0.0, oldest_s)
+    )
     rows: list[dict[str, object]] = [
         {
             "queue": name,
             "waiting": depth.waiting,
             "delayed": depth.delayed,
             "leased": depth.leased,
-            "oldest_s": round(depth.oldest_age_s, 1),
+            "oldest_s": None if depth.oldest_age_s is None else round(depth.oldest_age_s, 1),
         }
         for name, depth in depths.items()
     ]

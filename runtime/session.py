@@ -20,10 +20,12 @@ from rich.progress import Progress as Bar
 from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
+from router.dead_letters.letters import Letters
 from router.intake import display
 from runtime import exit_status
 from runtime.analyze import Analyzer, Progress
-from runtime.chores import doing
+from runtime.chores import doing, every
+from runtime.dlq_desk import make_collector
 from runtime.inputs import expand
 from runtime.output import Format, writer
 from runtime.wiring import connect, make_intake, make_router, open_worker
@@ -31,6 +33,8 @@ from workers.worker import Worker
 
 REFRESH_HZ = 8
 LINE_EVERY_S = 5.0
+COLLECT_S = 30.0
+"""Seconds between looks at the dead queue, whose letters a worker takes into their store."""
 
 
 def analyze_paths(
@@ -102,7 +106,8 @@ def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool)
     backend = connect(settings)
     stop = threading.Event()
     with (
-        doing(backend.chores),
+        Letters(backend.state) as letters,
+        doing([*backend.chores, every(COLLECT_S, make_collector(settings, backend, letters).run_once)]),
         open_worker(settings, backend, lanes=lanes) as worker,
         _signals(stop, worker, interrupt=False),
     ):

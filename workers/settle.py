@@ -5,8 +5,9 @@ acknowledgement it comes again, is found done, and is only acknowledged.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -94,6 +95,20 @@ class Settler:
         )
         if ended:
             self._retrying(self._announce, [record for _, record in ended])
+        with self._keeping([each.lease for each in held]):
+            return self._let_go(ended, retried)
+
+    @contextmanager
+    def _keeping(self, leases: list[Lease]) -> Iterator[None]:
+        """Hold on to leases when a queue cannot be reached: their jobs are settled again, and must not be lost."""
+        try:
+            yield
+        except Unavailable:
+            self._keeper.hold(leases)
+            raise
+
+    def _let_go(self, ended: list[tuple[Settlement, Record]], retried: list[tuple[Lease, Retry]]) -> list[Record]:
+        """Acknowledge, bury and release what is still ours; gives the records of those that ended."""
         finished = [(each, record) for each, record in ended if self._keeper.let_go(each.lease)]
         self._acknowledge([each.lease for each, record in finished if record.status == "done"])
         for settlement, record in finished:

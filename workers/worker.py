@@ -57,6 +57,8 @@ class Worker:
         self._failed_starts = 0
         self._back_at = 0.0
         """When the last of the jobs that this worker gave back for later is due."""
+        self._unsettled: list[tuple[list[tuple[Flight, Outcome]], bool]] = []
+        """Batches that ended while a store was down, with whether the model was warm; their leases are kept."""
         self._loads_seen = 0
         self._loading: Future[None] | None = None
         self._hurry = threading.Event()
@@ -64,7 +66,7 @@ class Worker:
     @property
     def held(self) -> int:
         """How many jobs the worker holds."""
-        return len(self._decoding) + len(self._ready) + (len(self._predicting[1]) if self._predicting else 0)
+        return len(self._flights())
 
     def run(self, stop: threading.Event, *, until_empty: bool = False) -> None:
         """Work until ``stop`` is set (or, if asked, until the lanes are empty and no retry is due), then drain.
@@ -92,7 +94,7 @@ class Worker:
     def run_once(self) -> int:
         """Lease up to one batch and see it to its end; returns how many jobs were leased."""
         admitted = self._admit()
-        while self.held:
+        while self._under_way or (self._unsettled and not self._store.resting):
             self._advance(self._limits.poll_s)
         return admitted
 
@@ -146,8 +148,12 @@ class Worker:
                 self._release(lease, SUSPECT_WAIT_S)
         return kept
 
-    def _flights(self) -> list[Flight]:
+    @property
+    def _under_way(self) -> list[Flight]:
         return [*self._decoding.values(), *self._ready, *(self._predicting[1] if self._predicting else [])]
+
+    def _flights(self) -> list[Flight]:
+        return [*self._under_way, *(flight for outcomes, _ in self._unsettled for flight, _ in outcomes)]
 
     def _prepare(self, flight: Flight) -> None:
         """Fetch and decode, in a thread that mostly waits for a decoder process."""
@@ -166,6 +172,7 @@ class Worker:
     def _advance(self, timeout_s: float) -> None:
         """Wait for the next thing to finish, deal with it, and keep the model busy."""
         self._wait(timeout_s)
+        self._settle_again()
         for flight in self._take_decoded():
             self._decoded(flight)
         finished = self._take_predicted()
@@ -177,7 +184,10 @@ class Worker:
         pending: list[Future[Any]] = list(self._decoding)
         if self._predicting is not None:
             pending.append(self._predicting[0])
-        wait(pending, timeout_s, return_when=FIRST_COMPLETED)
+        if pending:
+            wait(pending, timeout_s, return_when=FIRST_COMPLETED)
+        else:
+            self._hurry.wait(timeout_s)
 
     def _take_decoded(self) -> list[Flight]:
         return [self._decoding.pop(future) for future in list(self._decoding) if future.done()]
@@ -260,9 +270,8 @@ class Worker:
                 [Settlement(flight.lease, outcome, flight.audio_s, warm) for flight, outcome in outcomes]
             )
         except Unavailable as error:
-            pause_s = self._store.failed(error)
-            for flight, _ in outcomes:
-                self._hand_back(flight, pause_s)
+            self._store.failed(error)
+            self._unsettled.append((outcomes, warm))
         except ConfigurationError:
             for flight, _ in outcomes:
                 self._hand_back(flight)  # a missing table or role ends this worker; its jobs are not at fault
@@ -273,6 +282,13 @@ class Worker:
                 if isinstance(outcome, Retry):
                     self._expect_back(outcome.after_s)
                 self._forget(flight)
+
+    def _settle_again(self) -> None:
+        """Settle what could not be settled before: what was computed need not be computed again."""
+        if self._unsettled and not self._store.resting:
+            waiting, self._unsettled = self._unsettled, []
+            for outcomes, warm in waiting:
+                self._settle(outcomes, warm=warm)
 
     def _forget(self, flight: Flight) -> None:
         self._parts.keeper.let_go(flight.lease)
@@ -301,16 +317,23 @@ class Worker:
             event(_log, "worker.draining", jobs=self.held, drain_s=self._limits.drain_s)
         waiting = [*self._ready, *(self._decoding.pop(future) for future in list(self._decoding) if future.cancel())]
         self._ready.clear()
-        while (self._decoding or self._predicting) and time.monotonic() < deadline and not self._hurry.is_set():
+        while (
+            (self._decoding or self._predicting or self._unsettled)
+            and time.monotonic() < deadline
+            and not self._hurry.is_set()
+        ):
             for flight in waiting:
                 self._hand_back(flight)
             self._wait(self._limits.poll_s)
+            self._settle_again()
             waiting = self._take_decoded()
             finished = self._take_predicted()
             if finished is not None:
                 self._predicted(*finished)
         waiting += self._decoding.values()
+        waiting += [flight for outcomes, _ in self._unsettled for flight, _ in outcomes]
         self._decoding.clear()
+        self._unsettled.clear()
         if self._predicting is not None:
             waiting += self._predicting[1]
             self._predicting = None

@@ -9,6 +9,7 @@ The name of an object begins with the moment its leases end unless they are exte
 before that moment, so of all objects only the few overdue ones are ever read by others.
 """
 
+import contextlib
 import json
 import logging
 import threading
@@ -113,6 +114,14 @@ class Admissions:
         self._store.delete(own.name, if_generation=own.generation)
         with self._lock:
             self._own.pop(token, None)
+
+    def count(self) -> int:
+        """How many tries have begun and not ended, anybody's; raises ``Unavailable``."""
+        found = 0
+        for info in self._store.scan(self._prefix):
+            with contextlib.suppress(ObjectMissing):  # it ended since the listing
+                found += len(_read(self._store, info.name))
+        return found
 
     def earlier(self, message_ids: Collection[str], *, valid: Collection[str] = ()) -> list[Admission]:
         """The tries of these messages that other leases began, ``valid`` ones aside, and that nobody ended.

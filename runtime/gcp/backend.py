@@ -82,10 +82,11 @@ def connect_gcp(settings: Settings, clock: Clock) -> Backend:
         records=records,
     )
     warehouse = cloud.warehouse()
+    lanes, dead = {lane: cloud.queue(lane) for lane in Lane}, cloud.queue("dead")
     return Backend(
-        lanes={lane: cloud.queue(lane) for lane in Lane},
-        dead=cloud.queue("dead"),
-        depths={},
+        lanes=dict(lanes),
+        dead=dead,
+        depths={each.name: each.depth for each in (*lanes.values(), dead)},
         results=results,
         state=cloud.state,
         warehouse=warehouse,

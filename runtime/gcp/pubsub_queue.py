@@ -29,6 +29,7 @@ from earmark.fingerprint import fingerprint
 from earmark.log import event
 from earmark.ports import Clock
 from earmark.wire import Letter
+from runtime.backend import QueueDepth
 from runtime.gcp.admissions import Admission, Admissions
 from runtime.gcp.messages import batches, letter_of, message_of
 from runtime.gcp.tries import Tries
@@ -149,12 +150,14 @@ class PubSubQueue:
         if lost:
             return False
         [each] = held.values()
+        miscounted = False
         if failure is not None:
-            self._tries.add(each.message_id, lease.token, failure)
+            failures = self._tries.add(each.message_id, lease.token, failure)
+            miscounted = self._past(each.letter) + len(failures) > lease.try_number
             self._admissions.finish([lease.token])
         else:
             self._admissions.withdraw(lease.token)
-        if each.deliveries >= RENEW_DELIVERIES:
+        if miscounted or each.deliveries >= RENEW_DELIVERIES:
             self._renew(each)
         else:
             self._deadline([each.ack_id], min(math.ceil(after_s), DELAY_MAX_S))
@@ -173,6 +176,19 @@ class PubSubQueue:
         self._acknowledge([each.ack_id])
         self._ended(held)
         return True
+
+    def depth(self) -> QueueDepth:
+        """How many jobs workers hold; how many wait Pub/Sub tells to nobody but Cloud Monitoring.
+
+        Raises:
+            Unavailable: Pub/Sub or the bucket cannot be reached.
+            ConfigurationError: there is no such subscription.
+        """
+        calling(
+            f"The subscription {self._subscription}",
+            lambda: self._subscriber.get_subscription(subscription=self._subscription, timeout=RPC_S, retry=None),
+        )
+        return QueueDepth(waiting=None, delayed=None, leased=self._admissions.count(), oldest_age_s=None)
 
     def _pull(self, limit: int) -> list[Received]:
         # `return_immediately` is discouraged because an empty answer may come although messages wait.  A worker asks
@@ -212,7 +228,7 @@ class PubSubQueue:
         leases = []
         for token, message_id in tokens.items():
             letter, history = held[message_id].letter, histories[message_id]
-            number = len(history) + 1
+            number = self._past(letter) + len(history) + 1
             leases.append(Lease(letter.job, token, number, expires_at, (*letter.history, *history)))
         with self._lock:
             self._held.update((token, held[message_id]) for token, message_id in tokens.items())
@@ -230,6 +246,10 @@ class PubSubQueue:
             )
         return histories
 
+    def _past(self, letter: Letter) -> int:
+        """Tries that a message brought along; those of a dead letter were in another queue and do not count."""
+        return 0 if self._topic == self._dead_topic else len(letter.history)
+
     def _set_aside(self, received: Received, error: InputRejected) -> None:
         """Move a message that is no job to the dead letters, bytes untouched, so that it stops nobody."""
         event(_log, "job.malformed", level=logging.ERROR, queue=self.name, error=str(error))
@@ -240,7 +260,10 @@ class PubSubQueue:
         self._acknowledge([received.ack_id])
 
     def _renew(self, held: _Held) -> None:
-        """Replace a message by an equal one that Pub/Sub has not counted deliveries of."""
+        """Replace a message by one that brings its failures along and that Pub/Sub has not counted deliveries of.
+
+        Also where Pub/Sub forgot that it had delivered a message before, so that nobody looked for its failures.
+        """
         failures = self._tries.read([held.message_id])[held.message_id]
         letter = Letter(held.letter.job, (*held.letter.history, *failures))
         self._publish(self._topic, [message_of(letter, letter.job)])

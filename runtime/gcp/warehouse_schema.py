@@ -31,6 +31,7 @@ CLUSTERING: Final[dict[str, tuple[str, ...]]] = {
     "jobs": ("tenant", "arm", "model", "status"),
     "labels": ("tenant", "field", "value"),
     "failures": ("tenant", "kind", "fingerprint"),
+    "audit": ("tenant", "actor", "action"),
 }
 """What queries filter and group by, coarse first; BigQuery takes four at most.  Other tables: by tenant."""
 _TYPES: Final[dict[type, str]] = {
@@ -127,6 +128,18 @@ def view_sql(table: bigquery.TableReference, columns: Sequence[str]) -> str:
         f"SELECT {names} FROM {source} WHERE TRUE "  # noqa: S608  # all names are ours
         f"QUALIFY ROW_NUMBER() OVER (PARTITION BY `row_id` ORDER BY `at` DESC, `{APPENDED_AT}` DESC) = 1"
     )
+
+
+def analytics_views(dataset: bigquery.DatasetReference) -> dict[str, str]:
+    """Further views for dashboards, by name: what failed, by class, tenant, model and hour."""
+    failures = f"`{dataset.project}`.`{dataset.dataset_id}`.`failures`"
+    return {
+        "failure_analytics": (
+            "SELECT TIMESTAMP_TRUNC(`at`, HOUR) AS hour, kind, tenant, model, COUNT(*) AS failures, "  # noqa: S608  # ours
+            f"COUNTIF(final) AS final_failures, COUNT(DISTINCT job_id) AS jobs FROM {failures} "
+            "GROUP BY hour, kind, tenant, model"
+        )
+    }
 
 
 def _type(row: type[Row], name: str) -> str:

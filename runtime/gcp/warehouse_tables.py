@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from earmark.log import event
 from earmark.rows import Row
 from runtime.gcp.vendor_errors import calling
-from runtime.gcp.warehouse_schema import missing_columns, new_table, view_sql
+from runtime.gcp.warehouse_schema import analytics_views, missing_columns, new_table, view_sql
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,11 @@ def prepare_tables(
         changed.append(str(dataset))
     for name, row in tables.items():
         changed += _prepare_table(client, dataset, name, row)
+    if "failures" in tables:
+        for name, sql in analytics_views(dataset).items():
+            view = dataset.table(name)
+            if calling(f"The view {view}", lambda view=view, sql=sql: _make_view(client, view, sql)):  # type: ignore[misc]
+                changed.append(str(view))
     for name in changed:
         event(_log, "resource.prepared", name=name)
     return changed
@@ -49,7 +54,7 @@ def _prepare_table(client: bigquery.Client, dataset: bigquery.DatasetReference, 
     table, view = wanted.reference, dataset.table(name)
     steps: dict[str, Callable[[], bool]] = {
         str(table): lambda: _make_table(client, wanted) or _add_columns(client, table, row),
-        str(view): lambda: _make_view(client, view, table),
+        str(view): lambda: _make_view(client, view, _latest(client, table)),
     }
     return [each for each, step in steps.items() if calling(f"The table {each}", step)]
 
@@ -90,10 +95,15 @@ def _add_columns(client: bigquery.Client, reference: bigquery.TableReference, ro
     return False
 
 
-def _make_view(client: bigquery.Client, reference: bigquery.TableReference, rows: bigquery.TableReference) -> bool:
-    """Make or renew a view over a table as it is now; whether that was needed."""
+def _latest(client: bigquery.Client, rows: bigquery.TableReference) -> str:
+    """The query of the view over a table as it is now."""
+    return view_sql(rows, [field.name for field in client.get_table(rows, **_ONCE).schema])
+
+
+def _make_view(client: bigquery.Client, reference: bigquery.TableReference, sql: str) -> bool:
+    """Make or renew a view; whether that was needed."""
     view = bigquery.Table(reference)
-    view.view_query = view_sql(rows, [field.name for field in client.get_table(rows, **_ONCE).schema])
+    view.view_query = sql
     view.labels = {LABEL: hashlib.sha256(view.view_query.encode()).hexdigest()[:32]}
     if _make_table(client, view):
         return True

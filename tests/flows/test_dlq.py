@@ -25,6 +25,8 @@ from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse, When
 from tests.flows.world import World
 from tests.making import make_failure
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 TERMS = Terms(keep=timedelta(days=7), replays_max=3)
 
 
@@ -213,9 +215,12 @@ def test_two_collectors_share_the_work(world: World, desk: Desk) -> None:
     ],
 )
 def test_a_replay_that_dies_can_be_repeated(
-    world: World, desk: Desk, part: str, method: str, when: When, put: int
+    world: World, desk: Desk, everywhere: str, part: str, method: str, when: When, put: int
 ) -> None:
-    """Between claim, put and confirmation: the letter is open again, and its job is in its lane at most once."""
+    """Between claim, put and confirmation: the letter is open again, and its job is in its lane at most once.
+
+    Pub/Sub does not know that it has a job already, so there a put whose answer was lost is repeated.
+    """
     [job] = die(world, "a")
     desk.collector.run_once()
     world.clock.move(60)
@@ -228,12 +233,14 @@ def test_a_replay_that_dies_can_be_repeated(
     world.clock.move(CLAIM_S)
     assert desk.letter(job).state is State.OPEN
     assert desk.replay([job.id]).put == 1
-    assert len(waiting(world)) == 1
+    lives = 1 if everywhere == "local" else 1 + put
+    assert len(waiting(world)) == lives
     world.clock.move(60)
     bury_waiting(world)
     desk.collector.run_once()
     letter = desk.letter(job)
-    assert (letter.state, letter.failed_replays, len(letter.lives)) == (State.OPEN, 1, 2)
+    assert (letter.state, len(letter.lives)) == (State.OPEN, 1 + lives)
+    assert 1 <= letter.failed_replays <= lives, "the put whose answer was lost may count, as its job was worked on"
 
 
 def test_a_replay_killed_between_claim_and_put(world: World, desk: Desk) -> None:

@@ -173,6 +173,33 @@ def test_a_file_of_this_machine_is_analysed_there(command: Command) -> None:
     assert "2 already known, 0 analysed" in again.stderr
 
 
+@pytest.mark.slow
+def test_dead_letters_are_worked_with_there(cloud: Cloud, command: Command, tmp_path: Path) -> None:
+    """Listed by cause, one replayed and buried again, all discarded with a reason, and everything in the audit."""
+    command.environment["EARMARK_ACTOR"] = "ada"
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number}.mp3").write_text(f"these are words, {number}")
+    assert command.run("route", folder, "--tenant", "texts").returncode == 0
+    assert command.run("work", "--until-empty").returncode == 0
+    [group] = json.loads(command.run("dlq", "list", "--tenant", "texts", "--json").stdout)
+    assert (group["count"], group["kinds"]) == (12, {"not_audio": 12})
+    [one, *_] = lines(command.run("dlq", "list", "--tenant", "texts", "--letters", "--json").stdout)
+    replayed = command.run("dlq", "replay", str(one["id"]))
+    assert replayed.returncode == 0, replayed.stderr
+    assert command.run("work", "--until-empty").returncode == 0
+    shown = json.loads(command.run("dlq", "show", str(one["id"]), "--json").stdout)
+    assert len(shown["lives"]) == 2
+    discarded = command.run("dlq", "discard", "--group", group["fingerprint"], "--tenant", "texts", "--reason", "words")
+    assert discarded.returncode == 0, discarded.stderr
+    assert json.loads(command.run("dlq", "list", "--tenant", "texts", "--json").stdout) == []
+    analytics = json.loads(command.run("report", "failure_analytics", "--json").stdout)
+    assert sum(row["final_failures"] for row in analytics if row["tenant"] == "texts") == 13
+    status = json.loads(command.run("status", "--json").stdout)
+    assert {row["queue"] for row in status} == {"high", "low", "dead"}
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -11,6 +11,7 @@ from earmark.errors import ConfigurationError, Unavailable
 from earmark.vocabulary import Lane
 from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse
 from tests.flows.world import LIMITS, World
+from workers.keeper import Keeper
 
 QUICK = dataclasses.replace(LIMITS, retry_delay_s=0.01)
 
@@ -46,20 +47,41 @@ def test_an_outage_that_never_ends_spends_tries(tmp_path: Path) -> None:
     assert [failure.kind for failure in record.failures] == ["unavailable"] * 3
 
 
-def test_results_that_cannot_be_written_spend_no_try(tmp_path: Path) -> None:
-    """Settling gives up on a store that is down, hands the jobs back and ends them when it is up again."""
-    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+def test_results_that_cannot_be_written_are_kept(tmp_path: Path) -> None:
+    """Settling gives up on a store that is down and ends the jobs when it is up again; nothing is heard twice."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0.01))
     store = FlakyStore(world.results)
     world.results = store
     jobs = world.put("fine-1", "fine-2")
-    store.faults.fail("write", 10)
+    store.faults.fail("write", 12)
     with world.worker() as worker:
-        worker.run_once()
-        assert world.settled == []
-        world.clock.move(60)
-        worker.run_once()
+        worker.run(threading.Event(), until_empty=True)
     assert [record.status for record in map(world.record, jobs) if record] == ["done", "done"]
     assert {record.failures for record in map(world.record, jobs) if record} == {()}
+    assert [world.heard(word) for word in ("fine-1", "fine-2")] == [1, 1]
+    assert world.leftovers() == []
+
+
+@pytest.mark.parametrize("method", ["ack", "bury", "release"])
+def test_a_queue_that_is_down_at_the_end_loses_nothing(tmp_path: Path, method: str) -> None:
+    """What cannot be acknowledged, buried or released is, once the queue answers, without another try."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0.01), clock=utc_now)
+    queue = FlakyQueue(world.lanes[Lane.LOW])
+    world.lanes[Lane.LOW] = queue
+    world.keeper = Keeper(world.lanes, lease_s=60)
+    word = {"ack": "fine", "bury": "text", "release": "none"}[method]
+    [job] = world.put(word)
+    queue.faults.fail(method, 6)
+    with world.worker() as worker:
+        worker.run(threading.Event(), until_empty=True)
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, len(record.failures)) == {
+        "ack": ("done", 0),
+        "bury": ("rejected", 1),
+        "release": ("failed", 3),
+    }[method]
+    assert len(world.dead.lease(9, 60)) == (method != "ack")
 
 
 def test_a_queue_that_is_down_is_asked_again(tmp_path: Path) -> None:
