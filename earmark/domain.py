@@ -71,6 +71,7 @@ class Failure(Frozen):
     fingerprint: str
     """The same for failures of the same cause."""
     model: str
+    model_version: str = ""
     worker: str
     at: AwareDatetime
 

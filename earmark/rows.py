@@ -74,6 +74,7 @@ class FailureRow(Row):
     message: str
     fingerprint: str
     model: str
+    model_version: str
     worker: str
     final: bool
 
@@ -134,6 +135,7 @@ def failure_row(job_id: str, tenant: str, failure: Failure, *, final: bool) -> F
         message=failure.message,
         fingerprint=failure.fingerprint,
         model=failure.model,
+        model_version=failure.model_version,
         worker=failure.worker,
         final=final,
     )

@@ -155,7 +155,9 @@ def _print_failure(failure: Failure) -> None:
     _print(f"         {masked(failure.message)}")
     if failure.remedy:
         _print(f"         {masked(failure.remedy)}")
-    _print(f"         model {failure.model or '-'}, worker {failure.worker or '-'}")
+    _print(
+        f"         model {f'{failure.model} {failure.model_version}'.strip() or '-'}, worker {failure.worker or '-'}"
+    )
 
 
 def _counted(counter: Counter[str]) -> str:

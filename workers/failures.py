@@ -12,7 +12,9 @@ Stage = Literal["lease", "fetch", "decode", "predict", "settle"]
 MAX_MESSAGE_CHARS = 500
 
 
-def failure_of(error: Exception, *, lease: Lease, stage: Stage, model: str, worker: str, at: datetime) -> Failure:
+def failure_of(
+    error: Exception, *, lease: Lease, stage: Stage, model: str, model_version: str, worker: str, at: datetime
+) -> Failure:
     """Describe an error; one that is not Earmark's own is of kind ``internal``."""
     kind = error.kind if isinstance(error, EarmarkError) else "internal"
     if isinstance(error, InputRejected):
@@ -27,6 +29,7 @@ def failure_of(error: Exception, *, lease: Lease, stage: Stage, model: str, work
         remedy=error.remedy if isinstance(error, PermanentError) else "",
         fingerprint=fingerprint(stage, kind, message, model),
         model=model,
+        model_version=model_version,
         worker=worker,
         at=at,
     )

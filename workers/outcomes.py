@@ -63,6 +63,7 @@ class Outcomes:
             lease=lease,
             stage=stage,
             model=self._parts.model_name,
+            model_version=self._parts.model_version,
             worker=self._parts.name,
             at=self._parts.clock(),
         )

@@ -18,6 +18,7 @@ from google.api_core.exceptions import ServiceUnavailable
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import PullResponse
 
+from earmark.clock import utc_now
 from runtime.gcp.admissions import Admissions
 from runtime.gcp.clients import Clients
 from runtime.gcp.names import Names
@@ -138,13 +139,14 @@ class DownPublisher:
 class PubSubWorld:
     """The three queues of one test on the emulator."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ack_deadline_s: int = LONGEST_S) -> None:
         """Make topics and subscriptions of a name that nobody else has."""
+        self.ack_deadline_s = ack_deadline_s
         os.environ |= server().environment
         self.clock = DrivenClock()
         self.clients = Clients("test", "US")
         self.names = Names("test", f"t{uuid.uuid4().hex[:12]}")
-        make_queues(self.clients, self.names, ack_deadline_s=LONGEST_S)
+        make_queues(self.clients, self.names, ack_deadline_s=ack_deadline_s)
         self.subscriber = TimedSubscriber(self.clients.subscriber, self.clock)
         self.clock.subscriber = self.subscriber
         self.publisher = DownPublisher(self.clients.publisher, self.subscriber)
@@ -163,6 +165,21 @@ class PubSubWorld:
             tries=Tries(self.state, name),
             clock=self.clock,
             ack_deadline_s=LONGEST_S,
+        )
+
+    def open_as_it_is(self, name: str, worker: str) -> PubSubQueue:
+        """A connection with the real clients, by the real clock."""
+        return PubSubQueue(
+            name,
+            publisher=self.clients.publisher,
+            subscriber=self.clients.subscriber,
+            topic=self.names.topic(name),
+            subscription=self.names.subscription(name),
+            dead_topic=self.names.topic("dead"),
+            admissions=Admissions(self.state, name, worker=worker, clock=utc_now),
+            tries=Tries(self.state, name),
+            clock=utc_now,
+            ack_deadline_s=self.ack_deadline_s,
         )
 
     def break_it(self) -> None:

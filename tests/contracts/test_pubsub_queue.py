@@ -1,5 +1,6 @@
 """What is special about the queue on Pub/Sub: exact tries over approximate counts, doubles, foreign messages."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,24 @@ def test_a_stopped_worker_loses_its_lease_to_itself_too(world: PubSubWorld) -> N
     again = one(queue)
     assert again.try_number == 2
     assert [(failure.kind, failure.worker) for failure in again.history] == [("worker_lost", "sleepy")]
+
+
+@pytest.mark.slow
+def test_deadlines_of_the_server_itself(tmp_path: Path) -> None:
+    """With nobody's hand on the clock: a lease lasts as long as it is extended, and ends when its worker stops."""
+    world = PubSubWorld(tmp_path, ack_deadline_s=10)
+    first, second = (world.open_as_it_is("low", name) for name in ("first", "second"))
+    first.put([JOB])
+    [lease] = first.lease(1, 10.0)
+    ends = time.monotonic() + 14.0
+    while time.monotonic() < ends:
+        assert second.lease(1, 10.0) == []
+        assert first.extend([lease], 10.0) == []
+        time.sleep(1.0)
+    ends = time.monotonic() + 30.0
+    while not (found := second.lease(1, 10.0)):
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+    assert (found[0].try_number, found[0].history[0].kind) == (2, "worker_lost")
+    assert first.ack([lease]) == [lease]
+    assert second.ack(found) == []

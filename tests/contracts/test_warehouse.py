@@ -58,6 +58,7 @@ def failure_row(number: int, at: datetime = AT, *, final: bool = False) -> Failu
         message="It went wrong",
         fingerprint="0" * 16,
         model="listener",
+        model_version="1",
         worker="here:1",
         final=final,
     )

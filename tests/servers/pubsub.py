@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.servers import free_port, missing
@@ -17,13 +18,28 @@ REMEDY = "Install the Google Cloud CLI and Java, then `gcloud components install
 
 def emulator_jar() -> Path | None:
     """Where the emulator is; None where it is not installed."""
+    if not shutil.which("java"):
+        return None
     named = os.environ.get("PUBSUB_EMULATOR_JAR")
+    if named:
+        return Path(named)
+    for root in _sdk_roots():
+        found = sorted(root.glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"))
+        if found:
+            return found[-1]
+    return None
+
+
+def _sdk_roots() -> Iterator[Path]:
+    """Where the Google Cloud CLI may be: beside its command, or where it says itself, which takes a second."""
     gcloud = shutil.which("gcloud")
-    roots = [Path(gcloud).resolve().parents[1]] if gcloud else []
-    found = [Path(named)] if named else []
-    for root in roots:
-        found += sorted(root.glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"))
-    return found[-1] if found and shutil.which("java") else None
+    if gcloud:
+        yield Path(gcloud).resolve().parents[1]
+        told = subprocess.run(
+            [gcloud, "info", "--format=value(installation.sdk_root)"], capture_output=True, text=True, check=False
+        )
+        if told.returncode == 0 and told.stdout.strip():
+            yield Path(told.stdout.strip())
 
 
 class PubSubServer:

@@ -10,7 +10,9 @@ from workers.failures import MAX_MESSAGE_CHARS, failure_of
 
 def failure(error: Exception, model: str = "scripted") -> Failure:
     """An error of decoding as a failure."""
-    return failure_of(error, lease=make_lease(), stage="decode", model=model, worker="here:1", at=EPOCH)
+    return failure_of(
+        error, lease=make_lease(), stage="decode", model=model, model_version="1", worker="here:1", at=EPOCH
+    )
 
 
 def test_no_secret_and_no_escape_is_stored() -> None:
