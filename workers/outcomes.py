@@ -4,7 +4,8 @@ import logging
 import random
 
 from earmark.domain import Done, Failure, Lease, Outcome, Prediction, Reject, Retry
-from earmark.errors import EarmarkError, NoAnswer, PermanentError, TransientError, WorkerLost
+from earmark.errors import EarmarkError, NoAnswer, PermanentError, TransientError
+from earmark.lost import worker_lost
 from workers.compose import compose_analysis
 from workers.failures import Stage, failure_of
 from workers.flight import Flight
@@ -55,7 +56,7 @@ class Outcomes:
         """The end of a job whose tries were all spent before this lease: its last failure stands."""
         if lease.history:
             return Retry(lease.history[-1], 0.0)
-        return Retry(self._failure(WorkerLost("The worker that held the job disappeared"), lease, "lease"), 0.0)
+        return Retry(worker_lost(lease.try_number, worker="", at=self._parts.clock()), 0.0)
 
     def _failure(self, error: Exception, lease: Lease, stage: Stage) -> Failure:
         return failure_of(

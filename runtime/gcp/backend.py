@@ -54,7 +54,6 @@ class Cloud:
             admissions=Admissions(self.state, name, worker=own_name(), clock=self.clock),
             tries=Tries(self.state, name),
             clock=self.clock,
-            ack_deadline_s=ack_deadline_s(self.settings),
         )
 
     def warehouse(self) -> BigQueryWarehouse:

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from google.api_core import exceptions
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import PubsubMessage, PullResponse
 
 from earmark.domain import Failure, Job, Lease
-from earmark.errors import InputFault, InputRejected, Unavailable, WorkerLost
-from earmark.fingerprint import fingerprint
+from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.log import event
+from earmark.lost import worker_lost
 from earmark.ports import Clock
 from earmark.wire import Letter
 from runtime.backend import QueueDepth
@@ -80,7 +81,7 @@ class PubSubQueue:
         admissions: Admissions,
         tries: Tries,
         clock: Clock,
-        ack_deadline_s: float,
+        ack_deadline_s: float | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -94,7 +95,7 @@ class PubSubQueue:
             admissions: where tries are noted that begin.
             tries: where tries are noted that failed.
             clock: decides which leases are lost.
-            ack_deadline_s: the deadline the subscription was made with; another lease time costs one call more.
+            ack_deadline_s: the subscription's deadline, None = ask; a lease of another length costs one call more.
         """
         self.name = name
         self._publisher = publisher
@@ -210,7 +211,7 @@ class PubSubQueue:
             valid, busy = set(self._held), {each.message_id for each in self._held.values()}
         # A message that we hold already was delivered twice: its second delivery is left to run out.
         fresh = {each.message.message_id: each for each in received if each.message.message_id not in busy}
-        if lease_s != self._ack_deadline_s:
+        if lease_s != self._server_deadline_s():
             self._deadline([each.ack_id for each in fresh.values()], math.ceil(lease_s))
         held: dict[str, _Held] = {}
         for message_id, each in fresh.items():
@@ -222,7 +223,8 @@ class PubSubQueue:
                 deliveries = each.delivery_attempt
                 held[message_id] = _Held(each.ack_id, message_id, deliveries, expires_at, letter, deliveries != 1)
         histories = self._histories(held, self._admissions.earlier(held, valid=valid))
-        tokens = {uuid.uuid4().hex: message_id for message_id in held}
+        pull = uuid.uuid4().hex
+        tokens = {f"{pull}{number:04x}": message_id for number, message_id in enumerate(held)}
         if tokens:
             self._admissions.admit(tokens, expires_at)
         leases = []
@@ -234,6 +236,20 @@ class PubSubQueue:
             self._held.update((token, held[message_id]) for token, message_id in tokens.items())
         return leases
 
+    def _server_deadline_s(self) -> float:
+        """The deadline that Pub/Sub itself gives a message; 0 where this process may not ask."""
+
+        def look() -> float:
+            try:
+                found = self._subscriber.get_subscription(subscription=self._subscription, timeout=RPC_S, retry=None)
+            except exceptions.PermissionDenied:
+                return 0.0
+            return float(found.ack_deadline_seconds)
+
+        if self._ack_deadline_s is None:
+            self._ack_deadline_s = calling(f"The subscription {self._subscription}", look)
+        return self._ack_deadline_s
+
     def _histories(self, held: dict[str, _Held], lost: list[Admission]) -> dict[str, tuple[Failure, ...]]:
         """The failures of each message, those of lost workers noted first."""
         for admission in lost:
@@ -242,7 +258,7 @@ class PubSubQueue:
         histories |= self._tries.read([message_id for message_id, each in held.items() if each.failed])
         for admission in lost:
             histories[admission.message_id] = self._tries.add(
-                admission.message_id, admission.token, self._worker_lost(admission)
+                admission.message_id, admission.token, worker_lost(1, worker=admission.worker, at=self._clock())
             )
         return histories
 
@@ -321,16 +337,3 @@ class PubSubQueue:
                 f"The topic {topic}",
                 lambda batch=batch: self._publisher.publish(topic=topic, messages=batch, timeout=RPC_S, retry=None),  # type: ignore[misc]
             )
-
-    def _worker_lost(self, admission: Admission) -> Failure:
-        message = "The worker that held the job disappeared"
-        return Failure(
-            try_number=1,
-            stage="lease",
-            kind=WorkerLost.kind,
-            message=message,
-            fingerprint=fingerprint("lease", WorkerLost.kind, message, ""),
-            model="",
-            worker=admission.worker,
-            at=self._clock(),
-        )

@@ -27,9 +27,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from earmark.clock import utc_now
 from earmark.domain import Failure, Job, Lease
-from earmark.errors import InputRejected, Unavailable, WorkerLost
-from earmark.fingerprint import fingerprint
+from earmark.errors import InputRejected, Unavailable
 from earmark.log import event
+from earmark.lost import worker_lost
 from earmark.ports import Clock
 from earmark.vocabulary import Lane
 from earmark.wire import decode_job, encode_job
@@ -233,7 +233,9 @@ class LocalQueue:
         """The row with one try more, a token of its own, and a failure if its last lease ran out."""
         history = row.history
         if row.token is not None:
-            history = _HISTORY.dump_json((*self._history(row), _worker_lost(row, now))).decode()
+            history = _HISTORY.dump_json(
+                (*self._history(row), worker_lost(max(row.tries, 1), worker=row.holder or "", at=now))
+            ).decode()
         return row._replace(tries=row.tries + 1, token=secrets.token_hex(16), history=history)
 
     def _leases(self, rows: Sequence[_Row], expires_at: datetime) -> list[Lease]:
@@ -296,18 +298,3 @@ def _prepare(database: Database) -> None:
 
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
-
-
-def _worker_lost(row: _Row, now: datetime) -> Failure:
-    """What to write into the history of a job whose lease ran out."""
-    message = "The worker that held the job disappeared"
-    return Failure(
-        try_number=max(row.tries, 1),
-        stage="lease",
-        kind=WorkerLost.kind,
-        message=message,
-        fingerprint=fingerprint("lease", WorkerLost.kind, message, ""),
-        model="",
-        worker=row.holder or "",
-        at=now,
-    )

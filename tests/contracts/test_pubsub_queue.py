@@ -268,3 +268,21 @@ def test_deadlines_of_the_server_itself(tmp_path: Path) -> None:
     assert (found[0].try_number, found[0].history[0].kind) == (2, "worker_lost")
     assert first.ack([lease]) == [lease]
     assert second.ack(found) == []
+
+
+@pytest.mark.slow
+def test_the_length_of_a_lease_is_ours_whatever_the_subscription_says(tmp_path: Path) -> None:
+    """A subscription made with another deadline, or one that may not be looked at, changes no lease."""
+    world = PubSubWorld(tmp_path, ack_deadline_s=600)
+    queue = world.open_as_it_is("low", "short")
+    queue._ack_deadline_s = None
+    queue.put([JOB])
+    [lease] = queue.lease(1, 10.0)
+    assert queue._ack_deadline_s == 600.0
+    other = world.open_as_it_is("low", "other")
+    ends = time.monotonic() + 30.0
+    while not (found := other.lease(1, 10.0)):
+        assert time.monotonic() < ends, "the lease lasts as long as the subscription says"
+        time.sleep(0.2)
+    assert found[0].try_number == 2
+    assert queue.ack([lease]) == [lease]
