@@ -1,0 +1,84 @@
+"""Rows of the README's table of figures about lanes, Pub/Sub and kills."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Rows = list[tuple[str, str, str]]
+
+
+def lanes(found: Mapping[str, float]) -> Rows:
+    """The waits of high jobs and the share of low ones."""
+
+    def wait(name: str) -> str:
+        return f"{found[f'{name}_p50_ms']:,.0f} / {found[f'{name}_p99_ms']:,.0f} ms"
+
+    behind = f"{found['low_jobs']:,.0f} low jobs of 5 ms queued, 2 workers"
+    rows = [(f"wait of a high job, {behind}: p50 / p99", wait("local"), "p99 at most 50 ms")]
+    others = {
+        "local_reserved": "with a third worker for high alone",
+        "local_defaults": "with the default `batch_jobs` and `poll_s`",
+        "local_one_queue": "one queue instead of two lanes",
+        "pubsub": "on the emulators of Google Cloud",
+        "pubsub_reserved": "there, with a third worker for high alone",
+        "pubsub_defaults": "there, with the defaults",
+        "pubsub_one_queue": "there, one queue instead of two lanes, and a fifth of the low jobs",
+        "celery": "Celery on Redis, priority steps",
+        "dramatiq": "Dramatiq on Redis, a queue for each priority",
+    }
+    rows += [(f"the same: {what}", wait(name), "") for name, what in others.items() if f"{name}_p50_ms" in found]
+    for place in ("local", "pubsub"):
+        if f"{place}_low_share" in found:
+            share, aged = found[f"{place}_low_share"], found[f"{place}_low_share_aged"]
+            what = f"share of starts low gets while high never stops, {place}: as a rule / once it is aged"
+            rows.append((what, f"{share:.2f} / {aged:.2f}", "0.20 / 0.50"))
+    return rows
+
+
+def pubsub(found: Mapping[str, float]) -> Rows:
+    """Ratios on the emulator, and hoarding."""
+    bare = f"{found['queue_bare_per_s']:,.0f}/s"
+    rows = [
+        (
+            f"Pub/Sub emulator, drained a second ÷ bare pulls of 100 ({bare}), state on fake-gcs-server",
+            f"{found['queue_gcs_ratio']:.2f}",
+            "at least 0.5",
+        ),
+        ("the same, 256 a pull, the most there is", f"{found['queue_gcs_256_ratio']:.2f}", ""),
+        ("the same, state in a folder in memory", f"{found['queue_memory_ratio']:.2f}", ""),
+        ("the same, state in a folder on disk, synced", f"{found['queue_disk_ratio']:.2f}", ""),
+        ("the same: put a second by the router ÷ bare publishing", f"{found['queue_gcs_put_ratio']:.2f}", ""),
+        (
+            "the same with records and rows ÷ the bare writes of both stores",
+            f"{found['stores_ratio']:.2f}",
+            "at least 0.8",
+        ),
+    ]
+    for name, what in (
+        ("one", "a worker, one job at a time"),
+        ("batch", "a worker, default batch"),
+        ("streaming", "Google's streaming pull"),
+    ):
+        if f"hoard_{name}_held" in found:
+            figure = f"{found[f'hoard_{name}_held']:,.0f} / {found[f'hoard_{name}_first_s']:.1f} s"
+            rows.append((f"hoarded beyond what {what} is at / wait of a second one for its first", figure, ""))
+    return rows
+
+
+def chaos(found: Mapping[str, float]) -> Rows:
+    """Faults and duplicates under kills."""
+    rows: Rows = []
+    for backend in ("local", "gcp"):
+        if f"{backend}_jobs" in found:
+            jobs, attacks = found[f"{backend}_jobs"], found[f"{backend}_attacks"]
+            minutes = found[f"{backend}_minutes"]
+            what = f"{backend}: {jobs:,.0f} jobs, {attacks:.0f} random kills and stops in {minutes:g} minutes"
+            rows.append((f"{what}: jobs not accounted for", f"{found[f'{backend}_faults']:.0f}", "0"))
+            rows.append(("the same: duplicates per 10,000", f"{found[f'{backend}_duplicates_per_10000']:.0f}", ""))
+    return rows
+
+
+GOOGLE_CLOUD: Final[Mapping[str, Callable[[Mapping[str, float]], Rows]]] = {
+    "lanes": lanes,
+    "pubsub": pubsub,
+    "chaos": chaos,
+}
