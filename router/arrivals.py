@@ -1,8 +1,8 @@
 """Arrivals: objects that customers put into the upload bucket become uploads.
 
-Notifications about them come twice, in any order, or not at all.  ``routed/<object>`` remembers for each object
-which generation was routed and what was in it, so that a second notification costs one look and no reading, and so
-that what was missed can be found by comparing two listings.
+Notifications about them come twice, in any order, or not at all.  ``routed/<bucket>/<object>`` remembers for each
+object which generation was routed and what was in it, so that a second notification costs one look and no reading,
+and so that what was missed can be found by comparing two listings.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import Final
 
+from earmark.address import Address
 from earmark.domain import Upload
 from earmark.errors import ConfigurationError, InputFault, InputRejected, InvalidName, ObjectMissing, PreconditionFailed
 from earmark.log import event
@@ -68,6 +69,7 @@ class Arrivals:
     ) -> None:
         """Take the bucket by name and as a store, and the one that remembers."""
         self._bucket = bucket
+        self._markers = f"{PREFIX}{bucket}/"
         self._uploads = uploads
         self._state = state
         self._router = router
@@ -86,11 +88,11 @@ class Arrivals:
             Unavailable: a store or a queue cannot be reached; try again.
         """
         info = self._uploads.stat(name)
-        uri = f"gs://{self._bucket}/{name}#{info.generation if info else generation}"
+        uri = Address(self._bucket, name, info.generation if info else generation).uri
         if info is None or (generation is not None and generation != info.generation):
             event(_log, "upload.superseded", uri=display(uri))
             return Routed(uri, Arrival.SUPERSEDED)
-        marker = self._state.stat(PREFIX + name)
+        marker = self._state.stat(self._markers + name)
         if marker is not None and self._routed_generation(marker) == info.generation:
             event(_log, "upload.repeated", uri=display(uri))
             return Routed(uri, Arrival.REPEATED)
@@ -107,12 +109,12 @@ class Arrivals:
 
     def missed(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Objects that were never routed in their present generation, by comparing two listings in step."""
-        routed = self._state.scan(PREFIX + prefix)
+        routed = self._state.scan(self._markers + prefix)
         marker = next(routed, None)
         for info in self._uploads.scan(prefix):
-            while marker is not None and marker.name.removeprefix(PREFIX).encode() < info.name.encode():
+            while marker is not None and marker.name.removeprefix(self._markers).encode() < info.name.encode():
                 marker = next(routed, None)
-            if marker is None or marker.name.removeprefix(PREFIX) != info.name or not self._covers(marker, info):
+            if marker is None or marker.name.removeprefix(self._markers) != info.name or not self._covers(marker, info):
                 yield info
 
     def _route(self, info: ObjectInfo, uri: str) -> Routed:
@@ -152,14 +154,14 @@ class Arrivals:
     def _routed_generation(self, marker: ObjectInfo) -> int:
         try:
             return int(json.loads(b"".join(self._state.read(marker.name)))["generation"])
-        except (ObjectMissing, ValueError, KeyError, TypeError):
+        except (ObjectMissing, ValueError, KeyError, TypeError, RecursionError):
             return 0
 
     def _remember(self, info: ObjectInfo, routed: Routed, marker: ObjectInfo | None) -> None:
         content = {"generation": info.generation, "arrival": routed.arrival, "job_id": routed.job_id}
         try:
             self._state.write(
-                PREFIX + info.name,
+                self._markers + info.name,
                 json.dumps(content).encode(),
                 content_type="application/json",
                 if_generation=marker.generation if marker else 0,

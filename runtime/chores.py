@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from earmark.errors import EarmarkError
+from earmark.errors import EarmarkError, Unavailable
 from earmark.log import event
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ def do_all(chores: Sequence[Chore]) -> None:
     for chore in chores:
         try:
             chore()
+        except Unavailable as error:
+            event(_log, "chore.postponed", level=logging.DEBUG, error=str(error))  # whoever is down says so itself
         except EarmarkError as error:
             event(_log, "chore.failed", level=logging.WARNING, error=str(error))
         except Exception:  # noqa: BLE001  # a fault in a chore must not end the worker

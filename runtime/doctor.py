@@ -59,7 +59,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
             "data folder", lambda: _writable(settings.data), f"Make {settings.data} writable, or set EARMARK_DATA."
         ),
         _attempt("disk", lambda: _space(settings.data), "Free some space; audio is decoded there."),
-        _attempt("queues and stores", lambda: _stores(settings), "See the message; the files are in the data folder."),
+        _attempt("queues and stores", lambda: _stores(settings), "See the message; `earmark config` says what is set."),
         _attempt("decoder", lambda: _decoder(settings), "Run `make setup`."),
         _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
         *(_package(name, use) for name, use in OPTIONAL.items()),

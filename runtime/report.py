@@ -81,8 +81,17 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
 def _open_letters(backend: Backend) -> tuple[int, float]:
     """How many dead letters wait for a person, and for how many seconds the oldest has."""
     with Letters(backend.state) as letters:
-        buried = [datetime.fromisoformat(at) for state, at in letters.heads() if state in WAITING]
+        buried = [_moment(at) for state, at in letters.heads() if state in WAITING]
     return len(buried), max([(utc_now() - at).total_seconds() for at in buried], default=0.0)
+
+
+def _moment(at: str) -> datetime:
+    """When a letter was buried; one that does not say so properly counts as new."""
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return utc_now()
+    return moment if moment.tzinfo else utc_now()
 
 
 def show_alive(settings: Settings, *, within_s: float, as_json: bool) -> int:

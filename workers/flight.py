@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from earmark.domain import Clip, Lease, Record
 from earmark.vocabulary import Lane
 
 SUSPECT_KINDS = frozenset({"worker_lost", "model_crashed", "timed_out"})
 """Failures that a job may have caused for others; after one it runs alone, so that it can take nobody along."""
+
+URGENT_WAIT = timedelta(seconds=0.5)
+"""How long a low batch that is ready lets a high job be decoded first: a clip is, and a long recording need not be."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,18 +49,44 @@ def is_suspect(lease: Lease) -> bool:
     return bool(lease.history) and lease.history[-1].kind in SUSPECT_KINDS
 
 
+def one_suspect(leases: Sequence[Lease], *, free: bool, max_tries: int) -> tuple[list[Lease], list[Lease]]:
+    """The leases to keep, with at most one suspect among them, and those to hand back.
+
+    Should a suspect kill this worker too, it takes no other one along.  One whose tries are spent is not tried again.
+
+    Args:
+        leases: as they came.
+        free: whether the worker has no suspect yet.
+        max_tries: tries a job gets.
+    """
+    kept: list[Lease] = []
+    returned: list[Lease] = []
+    for lease in leases:
+        if not is_suspect(lease) or lease.try_number > max_tries:
+            kept.append(lease)
+        elif free:
+            free = False
+            kept.append(lease)
+        else:
+            returned.append(lease)
+    return kept, returned
+
+
 def next_batch(
-    ready: Sequence[Flight], *, decoding: Sequence[Flight], max_jobs: int, max_audio_s: float
+    ready: Sequence[Flight], *, decoding: Sequence[Flight], max_jobs: int, max_audio_s: float, now: datetime
 ) -> list[Flight]:
     """The flights the model should hear next; none while it pays to wait for more.
 
-    High flights go at once and never wait for low ones; low flights wait only for low ones that are being
-    decoded already.  A batch is of one lane, of similar length (shortest first, so padding is little), within
-    ``max_jobs`` and within ``max_audio_s`` seconds of audio; one longer flight, or a suspect one, goes alone.
+    High flights go at once and never wait for low ones.  Low flights wait for high ones that have just come and are
+    being decoded, for at most ``URGENT_WAIT``, and for low ones that are being decoded until the batch is full.  A
+    batch is of one lane, of similar length (shortest first, so padding is little), within ``max_jobs`` and within
+    ``max_audio_s`` seconds of audio; one longer flight, or a suspect one, goes alone.
     """
     high = [flight for flight in ready if flight.urgent]
     lane = high or list(ready)
     if not lane:
+        return []
+    if not high and any(flight.urgent and (now - flight.leased_at) < URGENT_WAIT for flight in decoding):
         return []
     more_coming = any(not flight.urgent for flight in decoding)
     if not high and more_coming and len(lane) < max_jobs and sum(flight.audio_s for flight in lane) < max_audio_s:

@@ -26,6 +26,8 @@ class LanePicker:
         self._low_share = low_share
         self._low_max_wait_s = low_max_wait_s
         self._credit = 0.0
+        self._out_of_turn = 0.0
+        """What low is owed for high jobs that were started out of turn."""
         self._low_is_aged = False
 
     def lease(self, slots: int, lease_s: float, now: datetime) -> list[Lease]:
@@ -35,20 +37,31 @@ class LanePicker:
             only = high or low
             return [] if only is None else only.lease(slots, lease_s)
         share = AGED_SHARE if self._low_is_aged else self._low_share
-        owed = min(int(self._credit + share * slots), slots)
+        claim = self._credit + self._out_of_turn + share * slots
+        owed = min(int(claim), slots)
         guaranteed = low.lease(owed, lease_s) if owed else []
         asked = slots - len(guaranteed)
         urgent = high.lease(asked, lease_s) if asked else []
         free = asked - len(urgent)
         filling = low.lease(free, lease_s) if free and len(guaranteed) == owed else []
         if not free:  # high could have used every slot, so low's are paid for
-            self._credit = min(self._credit + share * slots - len(guaranteed), 1.0)
+            rest = claim - len(guaranteed)
+            self._credit = min(rest, 1.0)
+            self._out_of_turn = min(self._out_of_turn, rest - self._credit) if len(guaranteed) == owed else 0.0
         if guaranteed or filling:
             self._low_is_aged = any(
                 (now - lease.job.enqueued_at).total_seconds() > self._low_max_wait_s
                 for lease in (*guaranteed, *filling)
             )
         return [*urgent, *guaranteed, *filling]
+
+    def urgent(self, slots: int, lease_s: float) -> list[Lease]:
+        """Take up to ``slots`` jobs of the high lane, where this worker serves both; low is credited for each."""
+        high = self._lanes.get(Lane.HIGH)
+        leases = high.lease(slots, lease_s) if high is not None and len(self._lanes) > 1 else []
+        share = AGED_SHARE if self._low_is_aged else self._low_share
+        self._out_of_turn += share * len(leases)
+        return leases
 
 
 def by_lane(lanes: Mapping[Lane, Queue], leases: list[Lease]) -> dict[Lane, list[Lease]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from earmark.domain import Done, Failure, Lease, Record, Reject, Retry, Settlement, record_name
@@ -27,10 +28,13 @@ WRITERS = 16
 
 
 def read_record(results: ObjectStore, tenant: str, job_id: str) -> Record | None:
-    """The stored record of a job, if there is one."""
+    """The stored record of a job, if there is one that can be read; a damaged one is as good as none."""
     try:
         return Record.model_validate_json(b"".join(results.read(record_name(tenant, job_id))))
     except ObjectMissing:
+        return None
+    except ValidationError:
+        event(_log, "record.unreadable", level=logging.ERROR, tenant=tenant, job_id=job_id)
         return None
 
 
@@ -215,7 +219,7 @@ class Settler:
             status=record.status,
             lane=lease.job.lane,
             arm=lease.job.arm,
-            tries=lease.try_number,
+            tries=_tries_of(lease, record),
             audio_s=round(settlement.audio_s, 2),
             model=analysis.model if analysis else None,
             content_type=analysis.metadata.content_type.value if analysis else None,
@@ -225,6 +229,11 @@ class Settler:
             kind=failure.kind if failure else None,
             error=failure.message if failure else None,
         )
+
+
+def _tries_of(lease: Lease, record: Record) -> int:
+    """Tries that were made: a job found with all of them spent was leased once more, and not tried."""
+    return len(record.failures) if record.status == "failed" else lease.try_number
 
 
 def _tries(lease: Lease, failure: Failure) -> tuple[Failure, ...]:
@@ -258,7 +267,7 @@ def _job_row(settlement: Settlement, record: Record) -> JobRow:
         model=analysis.model if analysis else (record.failures[-1].model if record.failures else ""),
         pipeline=job.pipeline,
         region=upload.region,
-        tries=lease.try_number,
+        tries=_tries_of(lease, record),
         error_kind=record.failures[-1].kind if record.status != "done" and record.failures else None,
         content_type=metadata.content_type.value if metadata else None,
         confidence=analysis.confidence if analysis else None,

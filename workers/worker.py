@@ -16,12 +16,13 @@ import random
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
 from typing import Any
 
 from earmark.domain import Done, Lease, Outcome, Prediction, Retry, Settlement
 from earmark.errors import ConfigurationError, ModelCrashed, ModelUnavailable, TransientError, Unavailable
 from earmark.log import event
-from workers.flight import Flight, is_suspect, next_batch
+from workers.flight import Flight, next_batch, one_suspect
 from workers.isolation import predict_isolated
 from workers.outage import PAUSE_MAX_S, Outage
 from workers.outcomes import Outcomes
@@ -57,8 +58,9 @@ class Worker:
         self._failed_starts = 0
         self._back_at = 0.0
         """When the last of the jobs that this worker gave back for later is due."""
-        self._unsettled: list[tuple[list[tuple[Flight, Outcome]], bool]] = []
-        """Batches that ended while a store was down, with whether the model was warm; their leases are kept."""
+        self._unsettled: list[tuple[list[tuple[Flight, Outcome]], bool]] = []  # while a store is down
+        self._yielded = False
+        """Whether the low jobs that are ready have let high ones go before them."""
         self._loads_seen = 0
         self._loading: Future[None] | None = None
         self._hurry = threading.Event()
@@ -125,7 +127,14 @@ class Worker:
             return 0
         self._queue.over()
         self._parts.alive()
-        leases = self._one_suspect(leases)
+        return self._begin(leases, now)
+
+    def _begin(self, leases: list[Lease], now: datetime) -> int:
+        """Hold leases and prepare their jobs; returns of how many."""
+        free = not any(flight.suspect for flight in self._flights())
+        leases, returned = one_suspect(leases, free=free, max_tries=self._limits.max_tries)
+        for lease in returned:
+            self._release(lease, SUSPECT_WAIT_S)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
             self._loading = self._predictor.submit(self._parts.model.start)  # while the first clips are decoded
@@ -134,19 +143,13 @@ class Worker:
             self._decoding[self._threads.submit(self._prepare, flight)] = flight
         return len(leases)
 
-    def _one_suspect(self, leases: list[Lease]) -> list[Lease]:
-        """Hand back, without a try, all suspects but one: should it kill this worker, it takes no other along."""
-        free = not any(flight.suspect for flight in self._flights())
-        kept: list[Lease] = []
-        for lease in leases:
-            if not is_suspect(lease) or lease.try_number > self._limits.max_tries:
-                kept.append(lease)
-            elif free:
-                free = False
-                kept.append(lease)
-            else:
-                self._release(lease, SUSPECT_WAIT_S)
-        return kept
+    def _admit_urgent(self) -> None:
+        """Let high jobs that came while a low batch was being prepared go before it, though no slot is free."""
+        try:
+            leases = self._parts.picker.urgent(self._limits.batch_jobs, self._limits.lease_s)
+            self._begin(leases, self._parts.clock())
+        except Unavailable as error:
+            self._queue.failed(error)
 
     @property
     def _under_way(self) -> list[Flight]:
@@ -221,14 +224,19 @@ class Worker:
     def _start_model(self) -> None:
         if self._predicting is not None or self._model.resting:
             return
+        if self._ready and not self._yielded and not any(flight.urgent for flight in self._ready):
+            self._yielded = True  # once for each low batch, or low could wait for ever
+            self._admit_urgent()
         batch = next_batch(
             self._ready,
             decoding=list(self._decoding.values()),
             max_jobs=self._limits.batch_jobs,
             max_audio_s=self._limits.batch_audio_s,
+            now=self._parts.clock(),
         )
         if not batch:
             return
+        self._yielded &= batch[0].urgent
         self._ready = [flight for flight in self._ready if flight not in batch]
         timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
         clips = [flight.clip for flight in batch if flight.clip is not None]

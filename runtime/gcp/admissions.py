@@ -73,6 +73,8 @@ class Admissions:
         self._seen: dict[str, tuple[Admission, ...]] = {}
         """Overdue objects by name."""
         self._seen_at = _EPOCH
+        self._noted: set[str] = set()
+        """Tokens of lost tries whose objects have others that are not noted."""
         self._deleters = ThreadPoolExecutor(DELETERS, "admissions")
         self._deleting = threading.BoundedSemaphore(DELETES_MAX)
 
@@ -115,8 +117,29 @@ class Admissions:
         with self._lock:
             self._own.pop(token, None)
 
+    def noted(self, lost: Collection[Admission]) -> None:
+        """Remember which lost tries are stored elsewhere; an object of which all are is deleted, as far as can be.
+
+        Those of one object may be noted by several workers, so what is left is for the bucket's lifecycle rule.
+        """
+        with self._lock:
+            self._noted.update(admission.token for admission in lost)
+            done = [
+                name
+                for name, admissions in self._seen.items()
+                if admissions and all(admission.token in self._noted for admission in admissions)
+            ]
+            for name in done:
+                for admission in self._seen.pop(name):
+                    self._noted.discard(admission.token)
+        for name in done:
+            with contextlib.suppress(EarmarkError):
+                info = self._store.stat(name)
+                if info is not None:
+                    self._store.delete(name, if_generation=info.generation)
+
     def count(self) -> int:
-        """How many tries have begun and not ended, anybody's; raises ``Unavailable``."""
+        """How many tries have begun and not ended, anybody's; those of lost workers count until they are noted."""
         found = 0
         for info in self._store.scan(self._prefix):
             with contextlib.suppress(ObjectMissing):  # it ended since the listing
@@ -156,6 +179,7 @@ class Admissions:
             seen[name] = known
         with self._lock:
             self._seen, self._seen_at = seen, now
+            self._noted &= {admission.token for admissions in seen.values() for admission in admissions}
 
     def _overdue(self, until: datetime) -> Iterator[str]:
         last = self._prefix + _moment(until)
@@ -194,7 +218,7 @@ def _read(store: ObjectStore, name: str) -> tuple[Admission, ...]:
         worker, by_message = str(content["worker"]), defaultdict(list)
         for token, message_id in content["messages"].items():
             by_message[str(message_id)].append(str(token))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         event(_log, "admission.malformed", level=logging.ERROR, name=name, error=str(error))
         return ()
     return tuple(Admission(message_id, token, worker) for message_id, tokens in by_message.items() for token in tokens)

@@ -65,8 +65,8 @@ class BucketClaims:
         name = _name(job)
         try:
             self._write(name, "queued", self._generations.pop(name))
-        except PreconditionFailed:
-            return
+        except (PreconditionFailed, KeyError):
+            return  # somebody took it over, perhaps another thread of ours
 
     def _is_over(self, job: Job, info: ObjectInfo) -> bool:
         """Whether a claim means nothing any more."""
@@ -76,7 +76,7 @@ class BucketClaims:
             queued = claim["state"] == "queued"
         except ObjectMissing:
             return True  # writing says who was quicker
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return True
         age_s = (self._clock() - at).total_seconds()
         if not queued and age_s < TAKEN_OVER_S:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.types import ReceivedMessage
 
-from earmark.errors import EarmarkError, Unavailable
+from earmark.errors import EarmarkError, InvalidName, Unavailable
 from earmark.log import event
 from runtime.gcp.vendor_errors import calling
 from workers.outage import Outage
@@ -23,6 +23,8 @@ AGAIN_S: Final = 10
 """Seconds after which a notification is delivered again whose object could not be read."""
 RPC_S: Final = 10.0
 FINALIZED: Final = "OBJECT_FINALIZE"
+GENERATION_DIGITS: Final = 19
+"""Of the largest number of 64 bits."""
 
 
 class Notice(NamedTuple):
@@ -90,6 +92,9 @@ class Notifications:
         except Unavailable as error:
             self._outage.failed(error)
             return False
+        except InvalidName as error:
+            event(_log, "upload.rejected", level=logging.WARNING, bucket=notice.bucket, name=notice.name,
+                  kind="invalid_name", error=str(error))  # fmt: skip
         except EarmarkError as error:
             event(_log, "upload.failed", level=logging.ERROR, bucket=notice.bucket, name=notice.name, error=str(error))
             return False
@@ -137,4 +142,5 @@ def read_notice(received: ReceivedMessage) -> Notice | None:
     if not kind or not bucket or not name:
         event(_log, "notification.malformed", level=logging.ERROR, message_id=received.message.message_id)
         return None
-    return Notice(bucket, name, int(generation) if generation.isdigit() else None) if kind == FINALIZED else None
+    known = generation.isascii() and generation.isdigit() and len(generation) <= GENERATION_DIGITS
+    return Notice(bucket, name, int(generation) if known else None) if kind == FINALIZED else None

@@ -172,7 +172,8 @@ class PubSubQueue:
         if lost:
             return False
         [each] = held.values()
-        letter = Letter(lease.job, (*lease.history, failure))
+        # A job that is found with its tries spent is buried with its last failure, which its history has already.
+        letter = Letter(lease.job, lease.history if lease.history[-1:] == (failure,) else (*lease.history, failure))
         self._publish(self._dead_topic, [message_of(letter, lease.job)])
         self._acknowledge([each.ack_id])
         self._ended(held)
@@ -260,6 +261,7 @@ class PubSubQueue:
             histories[admission.message_id] = self._tries.add(
                 admission.message_id, admission.token, worker_lost(1, worker=admission.worker, at=self._clock())
             )
+        self._admissions.noted(lost)
         return histories
 
     def _past(self, letter: Letter) -> int:

@@ -4,6 +4,7 @@ Most messages are done on their first try and have no object here.  One with a f
 ``tries/<queue>/<message id>.json``; a message lives from put to acknowledgement, so its failures end with it.
 """
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -11,8 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from earmark.domain import Failure
 from earmark.errors import EarmarkError, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.log import event
 from earmark.metadata import Frozen
 from earmark.ports import ObjectStore
+
+_log = logging.getLogger(__name__)
 
 CHANGES_MAX: Final = 8
 """Attempts to change an object that others change at the same time."""
@@ -90,7 +94,8 @@ class Tries:
                 return _ENDED.validate_json(content), info.generation
             except ObjectMissing:
                 continue
-            except ValidationError:
+            except ValidationError as error:
+                event(_log, "tries.malformed", level=logging.ERROR, name=name, error=str(error)[:200])
                 return (), info.generation
         message = f"{name} keeps changing"
         raise Unavailable(message)

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
-from urllib.parse import quote, unquote
+from typing import BinaryIO, Final
 
+from earmark.address import Address, read_address
 from earmark.domain import Upload
 from earmark.errors import InputFault, InputRejected, InvalidName, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.ports import ObjectStore
@@ -15,34 +15,6 @@ from router.intake import display
 
 BY_CONTENT: Final = "by-content"
 """Folder, below the tenant's, of files that a command uploaded; each is named by its SHA-256."""
-_SCHEME: Final = "gs://"
-
-
-class Address(NamedTuple):
-    """One generation of an object."""
-
-    bucket: str
-    name: str
-    generation: int | None
-
-    @property
-    def uri(self) -> str:
-        """As ``gs://bucket/name#generation``, with ``#`` and ``%`` of the name escaped."""
-        after = "" if self.generation is None else f"#{self.generation}"
-        return f"{_SCHEME}{self.bucket}/{quote(self.name, safe='/ ')}{after}"
-
-
-def read_address(uri: str) -> Address:
-    """The parts of a ``gs:`` address.
-
-    Raises:
-        InputRejected: it is none.
-    """
-    bucket, slash, rest = uri.removeprefix(_SCHEME).partition("/")
-    name, _, generation = rest.partition("#")
-    if not uri.startswith(_SCHEME) or not bucket or not slash or (generation and not generation.isdigit()):
-        raise InputRejected(InputFault.NOT_FOUND, f"{display(uri)} is no address of the form gs://bucket/name")
-    return Address(bucket, unquote(name), int(generation) if generation else None)
 
 
 class Uploads:

@@ -172,7 +172,9 @@ class LocalQueue:
             if found is None:
                 return 0
             connection.execute(sql.REPLACE_DEAD, (DEAD, lease.job.id, *found))
-            return connection.execute(sql.BURY, (DEAD, due_us, failure.model_dump_json(), *found)).rowcount
+            # A job that is found with its tries spent is buried with its last failure, which its history has already.
+            statement = sql.BURY_AS_IS if lease.history[-1:] == (failure,) else sql.BURY
+            return connection.execute(statement, (DEAD, due_us, failure.model_dump_json(), *found)).rowcount
 
         return not self._lost([lease], work)
 

@@ -52,5 +52,7 @@ BURY: Final = (
     "UPDATE jobs SET queue = ?, due_us = ?, tries = 0, token = NULL,"
     " history = json_insert(history, '$[#]', json(?)) WHERE number = ?"
 )
+BURY_AS_IS: Final = BURY.replace("json_insert(history, '$[#]', json(?))", "iif(? IS NULL, '', history)")
+"""The same with a failure that the history ends with already."""
 WAITING: Final = "SELECT count(*), min(due_us) FROM jobs WHERE queue = ? AND due_us <= ?"
 LATER: Final = "SELECT count(*), count(token) FROM jobs WHERE queue = ? AND due_us > ?"

@@ -361,6 +361,17 @@ def test_bury_happens_at_once_and_once(queues: QueueCase) -> None:
     assert letter.history == (make_failure(),)
 
 
+def test_a_spent_job_is_buried_with_its_history_as_it_is(queues: QueueCase) -> None:
+    """Moved "with its whole history": a last failure that the history ends with already is not told twice."""
+    queue, dead = queues.open("low"), queues.open("dead")
+    queue.put([JOB])
+    failure = make_failure("timed_out", 1)
+    queue.release(queue.lease(1, LEASE_S)[0], failure=failure)
+    assert queue.bury(queue.lease(1, LEASE_S)[0], failure)
+    (letter,) = dead.lease(9, LEASE_S)
+    assert letter.history == (failure,)
+
+
 def test_bury_of_a_lost_lease(queues: QueueCase) -> None:
     """Bury says "False when the lease was lost": the job lives on with whoever has it."""
     queue, dead = queues.open("low"), queues.open("dead")

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from earmark.domain import Analysis, Done, Lease, Provenance, Reject, Retry, Settlement, Technical, Timings
+from earmark.domain import (
+    Analysis,
+    Done,
+    Lease,
+    Provenance,
+    Reject,
+    Retry,
+    Settlement,
+    Technical,
+    Timings,
+    record_name,
+)
 from earmark.metadata import AudioMetadata
 from earmark.vocabulary import Lane
 from tests.flaky import FlakyQueue, FlakyStore, FlakyWarehouse
@@ -200,3 +211,15 @@ def test_a_store_that_stumbles_is_asked_again(tmp_path: Path, monkeypatch: pytes
     world.results, world.warehouse, world.lanes[Lane.LOW] = store, warehouse, queue  # type: ignore[assignment, unused-ignore]
     assert len(world.settler().settle([done(lease, world)])) == 1
     assert world.record(job) is not None
+
+
+def test_a_damaged_record_is_written_anew(tmp_path: Path) -> None:
+    """What somebody broke by hand stops neither the worker nor the job."""
+    world = World(tmp_path)
+    [job] = world.put("fine")
+    world.results.write(record_name(job.upload.tenant, job.id), b"{broken", content_type="application/json")
+    with world.worker() as worker:
+        worker.run_once()
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, len(record.failures)) == ("done", 0)

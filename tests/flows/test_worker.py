@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections.abc import Sequence
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,18 @@ def test_the_model_is_spared_a_lost_job(tmp_path: Path) -> None:
             worker._advance(1)
     assert not world.journal.exists()
     assert world.leftovers() == []
+
+
+def test_a_high_job_goes_before_a_low_batch_that_is_ready(tmp_path: Path) -> None:
+    """Though every slot is taken, what comes before the model begins with a low batch is heard first, once."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, batch_jobs=2))
+    low = world.put("fine-1", "fine-2")
+    with world.worker() as worker:
+        worker.warm_up()
+        worker._admit()
+        wait(list(worker._decoding))
+        [high] = world.put("fine-high", lane=Lane.HIGH)
+        while worker.held:
+            worker._advance(0.02)
+    assert world.settled[0].job_id == high.id
+    assert {record.job_id for record in world.settled} == {high.id, *(job.id for job in low)}

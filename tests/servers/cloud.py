@@ -5,6 +5,7 @@
 leaves them running until Ctrl-C and prints what to export.
 """
 
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -71,6 +72,7 @@ class Cloud:
 
 def main() -> None:
     """Run them until interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Cloud() as cloud:
         lines = [f"export {name}={value}" for name, value in cloud.environment.items()]
         sys.stdout.write("\n".join(lines) + "\n")

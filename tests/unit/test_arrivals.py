@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from earmark.address import Address, read_address
 from earmark.domain import Upload, job_id
 from earmark.errors import InputFault
 from earmark.vocabulary import Lane, Tier
@@ -67,6 +68,30 @@ def test_a_new_object_becomes_a_job(bucket: Bucket) -> None:
     assert routed.job_id == job_id("acme", upload.content_sha256, "test")
 
 
+@pytest.mark.parametrize("name", ["acme/hash#1.wav", "acme/a#123.wav", "acme/pct%20x.wav", "acme/ä ♪ (1)?&+='\"\\.wav"])
+def test_any_name_finds_its_way(bucket: Bucket, name: str) -> None:
+    """The address of an upload leads back to the name, whatever signs are in it."""
+    generation = bucket.put(name)
+    assert bucket.arrivals.arrive(name, generation).arrival is Arrival.QUEUED
+    [upload] = bucket.queued()
+    assert read_address(upload.uri) == Address("uploads", name, generation)
+
+
+def test_two_buckets_are_not_mixed_up(bucket: Bucket) -> None:
+    """An object that was routed says nothing about one of the same name in another bucket."""
+    bucket.arrivals.arrive("acme/a.wav", bucket.put("acme/a.wav"))
+    other = Arrivals(
+        bucket="archive",
+        uploads=bucket.uploads,
+        state=bucket.state,
+        router=bucket.arrivals._router,
+        tenants=Tenants(None),
+        max_input_bytes=1000,
+        clock=bucket.world.clock,
+    )
+    assert [info.name for info in other.missed()] == ["acme/a.wav"]
+
+
 def test_a_second_notification_costs_no_reading(bucket: Bucket) -> None:
     """The same generation told again is found routed, before a byte of it is read."""
     generation = bucket.put("acme/song.wav")
@@ -84,7 +109,7 @@ def test_an_older_generation_is_left_alone(bucket: Bucket) -> None:
     assert bucket.arrivals.arrive("acme/song.wav", older).arrival is Arrival.SUPERSEDED
     [upload] = bucket.queued()
     assert upload.size_bytes == 6
-    marker = json.loads(b"".join(bucket.state.read(PREFIX + "acme/song.wav")))
+    marker = json.loads(b"".join(bucket.state.read(PREFIX + "uploads/acme/song.wav")))
     assert marker["generation"] == newer
 
 

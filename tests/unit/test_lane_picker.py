@@ -103,3 +103,21 @@ def test_the_share_of_an_old_backlog_ends_with_it() -> None:
     for _ in range(10):
         lanes.lease(10, 60, EPOCH)  # the same jobs, seen before they were old
     assert low.given - before <= 16
+
+
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 4)), min_size=50, max_size=80))
+def test_high_jobs_out_of_turn_are_paid_for(turns: list[tuple[int, int]]) -> None:
+    """What high takes before a low batch that is ready counts: low still has its share, but for the last turn's."""
+    high, low = Line(Lane.HIGH), Line(Lane.LOW)
+    lanes = picker(high, low)
+    starts = 0
+    for slots, urgent in turns:
+        starts += len(lanes.lease(slots, 60, EPOCH)) + len(lanes.urgent(urgent, 60))
+    assert low.given >= 0.2 * starts - 2.0
+
+
+def test_a_worker_for_one_lane_has_nothing_urgent() -> None:
+    """A worker that serves low alone takes nothing of high, and one that serves high alone waits for its turn."""
+    high, low = Line(Lane.HIGH), Line(Lane.LOW)
+    assert LanePicker({Lane.LOW: low}, low_share=0.2, low_max_wait_s=600).urgent(4, 60) == []  # type: ignore[dict-item]
+    assert LanePicker({Lane.HIGH: high}, low_share=0.2, low_max_wait_s=600).urgent(4, 60) == []  # type: ignore[dict-item]
