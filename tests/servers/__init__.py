@@ -2,6 +2,9 @@
 
 import os
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
@@ -13,6 +16,16 @@ def missing(what: str, remedy: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         raise RuntimeError(message)
     pytest.skip(message)
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """For a command outside of tests: say what is missing, and end with status 4."""
+    try:
+        yield
+    except (pytest.skip.Exception, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(4)
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from runtime.gcp.names import UPLOADS, Names
+from tests.servers import told_in_one_line
 from tests.servers.bigquery import BigQueryServer
 from tests.servers.pubsub import PubSubServer
 from tests.servers.storage import StorageServer
@@ -57,8 +58,12 @@ class Cloud:
 
     def __enter__(self) -> Self:
         """Start all three."""
-        for server in (self.pubsub, self.storage, self.bigquery):
-            server.start()
+        try:
+            for server in (self.pubsub, self.storage, self.bigquery):
+                server.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -73,7 +78,7 @@ class Cloud:
 def main() -> None:
     """Run them until interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Cloud() as cloud:
+    with told_in_one_line(), Cloud() as cloud:
         lines = [f"export {name}={value}" for name, value in cloud.environment.items()]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()

@@ -14,6 +14,7 @@ from pathlib import Path
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
+from tests.servers import told_in_one_line
 from tests.servers.cloud import PROJECT, Cloud
 
 WORKERS = 2
@@ -24,7 +25,7 @@ EARMARK = Path(sys.executable).parent / "earmark"
 
 def main() -> None:
     """Start everything, upload, wait, report, and end what was started."""
-    with tempfile.TemporaryDirectory(prefix="earmark-demo-") as folder, Cloud() as cloud:
+    with told_in_one_line(), tempfile.TemporaryDirectory(prefix="earmark-demo-") as folder, Cloud() as cloud:
         os.environ |= cloud.environment | {"EARMARK_DATA": folder, "EARMARK_LOG_LEVEL": "warning"}
         _say("Pub/Sub, Cloud Storage and BigQuery are up.")
         subprocess.run([EARMARK, "init"], check=True, stdout=subprocess.DEVNULL)
