@@ -1,14 +1,11 @@
 """``Desk``: the parts that the commands of ``earmark dlq`` work with, and which letters their arguments mean."""
 
 import re
-import signal
-import threading
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from types import FrameType
 
 from rich.console import Console
 
@@ -134,21 +131,3 @@ def _terms(settings: Settings) -> Terms:
 def say(text: str) -> None:
     """Tell the person on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
-
-
-@contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; a second one ends the command at once, which is safe too."""
-    stop = threading.Event()
-
-    def on_signal(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

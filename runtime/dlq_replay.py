@@ -13,8 +13,9 @@ from router.dead_letters.replayer import Progress, Replayer, Replaying
 from router.dead_letters.selection import grouped
 from runtime import dlq_output, exit_status
 from runtime.dlq import Filters
-from runtime.dlq_desk import Desk, meant_ids, open_desk, say, stoppable
+from runtime.dlq_desk import Desk, meant_ids, open_desk, say
 from runtime.dlq_worker import Served, serving
+from runtime.signals import stoppable
 from runtime.wiring import connect
 
 LOOK_S = 0.5

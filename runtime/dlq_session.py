@@ -8,7 +8,8 @@ from router.dead_letters.letter import UNSETTLED, WAITING
 from router.dead_letters.selection import grouped
 from runtime import dlq_output, exit_status
 from runtime.dlq import Filters
-from runtime.dlq_desk import find_id, meant_ids, open_desk, say, selection, stoppable, unknown
+from runtime.dlq_desk import find_id, meant_ids, open_desk, say, selection, unknown
+from runtime.signals import stoppable
 from runtime.wiring import connect
 
 

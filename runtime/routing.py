@@ -1,15 +1,11 @@
 """``earmark route``: queue files, listen for uploads, or find the ones that nobody told of."""
 
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from earmark.errors import ConfigurationError, InputRejected
@@ -21,6 +17,7 @@ from router.router import Known
 from runtime import exit_status
 from runtime.inputs import expand
 from runtime.result import of_rejection
+from runtime.signals import stoppable
 from runtime.wiring import connect, make_arrivals, make_intake, make_router
 
 AT_ONCE: Final = 8
@@ -63,8 +60,7 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
         if arrivals is not None:  # else it is about a bucket that is not for uploads
             _print(_line(arrivals.arrive(name, generation)))
 
-    stop = threading.Event()
-    with _stopping(stop):
+    with stoppable() as stop:
         backend.listen(arrive)(stop, until_empty=until_empty)
     return 0
 
@@ -96,18 +92,3 @@ def _line(routed: Routed) -> dict[str, object]:
 def _print(line: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C let what is under way end."""
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -10,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from rich.console import Console
@@ -28,6 +26,7 @@ from runtime.chores import doing, every
 from runtime.dlq_desk import make_collector
 from runtime.inputs import expand
 from runtime.output import Format, writer
+from runtime.signals import handled
 from runtime.wiring import connect, make_intake, make_router, open_worker
 from workers.worker import Worker
 
@@ -126,7 +125,7 @@ def _work(worker: Worker, stop: threading.Event, crash: list[BaseException]) -> 
 def _signals(stop: threading.Event, worker: Worker, *, interrupt: bool) -> Iterator[None]:
     """SIGTERM and Ctrl-C ask the worker to drain; the second one tells it to hurry."""
 
-    def drain(_signal: int, _frame: FrameType | None) -> None:
+    def drain() -> None:
         if stop.is_set():
             worker.hurry()
             return
@@ -134,12 +133,8 @@ def _signals(stop: threading.Event, worker: Worker, *, interrupt: bool) -> Itera
         if interrupt:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, drain) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled(drain):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
