@@ -23,6 +23,7 @@ from earmark.domain import Done, Lease, Outcome, Prediction, Retry, Settlement
 from earmark.errors import ConfigurationError, ModelCrashed, ModelUnavailable, TransientError, Unavailable
 from earmark.log import event
 from workers.flight import Flight, next_batch, one_suspect
+from workers.hand_back import HandBack
 from workers.isolation import predict_isolated
 from workers.outage import PAUSE_MAX_S, Outage
 from workers.outcomes import Outcomes
@@ -56,8 +57,7 @@ class Worker:
             Outage(part, pause_s=limits.retry_delay_s) for part in ("queue", "source", "store", "model")
         )
         self._failed_starts = 0
-        self._back_at = 0.0
-        """When the last of the jobs that this worker gave back for later is due."""
+        self._hand_back = HandBack(parts.lanes, parts.keeper, self._queue)
         self._unsettled: list[tuple[list[tuple[Flight, Outcome]], bool]] = []  # while a store is down
         self._yielded = False
         """Whether the low jobs that are ready have let high ones go before them."""
@@ -91,7 +91,7 @@ class Worker:
     @property
     def _expects_more(self) -> bool:
         outages = (self._queue, self._source, self._store, self._model)
-        return time.monotonic() < self._back_at or any(outage.lasts for outage in outages)
+        return self._hand_back.due_later or any(outage.lasts for outage in outages)
 
     def run_once(self) -> int:
         """Lease up to one batch and see it to its end; returns how many jobs were leased."""
@@ -116,6 +116,7 @@ class Worker:
         self._predictor.shutdown(wait=True, cancel_futures=True)
 
     def _admit(self) -> int:
+        self._hand_back.try_again()
         slots = self._limits.batch_jobs - len(self._decoding) - len(self._ready)
         if slots <= 0 or any(outage.resting for outage in (self._queue, self._source, self._store, self._model)):
             return 0
@@ -134,7 +135,7 @@ class Worker:
         free = not any(flight.suspect for flight in self._flights())
         leases, returned = one_suspect(leases, free=free, max_tries=self._limits.max_tries)
         for lease in returned:
-            self._release(lease, SUSPECT_WAIT_S)
+            self._hand_back.release(lease, SUSPECT_WAIT_S)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
             self._loading = self._predictor.submit(self._parts.model.start)  # while the first clips are decoded
@@ -209,7 +210,7 @@ class Worker:
             self._settle([(flight, self._outcomes.of_spent(lease))])
         elif isinstance(flight.error, Unavailable) and self._age_s(lease) < self._limits.outage_max_s:
             pause_s = self._source.failed(flight.error)  # none of the job's doing, so no try, for as long as that lasts
-            self._hand_back(flight, max(pause_s, min(self._age_s(lease) / 4, PAUSE_MAX_S)))
+            self._return(flight, max(pause_s, min(self._age_s(lease) / 4, PAUSE_MAX_S)))
         elif flight.error is not None:
             self._settle([(flight, self._outcomes.of_error(flight.error, lease, "decode"))])
         elif self._parts.keeper.holds(lease):
@@ -268,7 +269,7 @@ class Worker:
         self._failed_starts += 1
         self._model.failed(error)
         for flight in batch:
-            self._hand_back(flight)
+            self._return(flight)
         if self._failed_starts >= MODEL_STARTS_MAX:
             raise error
 
@@ -282,13 +283,13 @@ class Worker:
             self._unsettled.append((outcomes, warm))
         except ConfigurationError:
             for flight, _ in outcomes:
-                self._hand_back(flight)  # a missing table or role ends this worker; its jobs are not at fault
+                self._return(flight)  # a missing table or role ends this worker; its jobs are not at fault
             raise
         else:
             self._store.over()
             for flight, outcome in outcomes:
                 if isinstance(outcome, Retry):
-                    self._expect_back(outcome.after_s)
+                    self._hand_back.expect(outcome.after_s)
                 self._forget(flight)
 
     def _settle_again(self) -> None:
@@ -303,20 +304,10 @@ class Worker:
         if flight.clip is not None:
             self._parts.discard(flight.clip)
 
-    def _hand_back(self, flight: Flight, after_s: float = 0.0) -> None:
-        self._release(flight.lease, after_s)
+    def _return(self, flight: Flight, after_s: float = 0.0) -> None:
+        """Give a job back without spending a try."""
         self._forget(flight)
-
-    def _release(self, lease: Lease, after_s: float) -> None:
-        """Give a job back without spending a try; if even that fails its lease runs out by itself."""
-        self._expect_back(after_s)
-        try:
-            self._parts.lanes[lease.job.lane].release(lease, after_s=after_s)
-        except Unavailable as error:
-            event(_log, "job.release_failed", level=logging.WARNING, job_id=lease.job.id, error=str(error))
-
-    def _expect_back(self, after_s: float) -> None:
-        self._back_at = max(self._back_at, time.monotonic() + after_s)
+        self._hand_back.release(flight.lease, after_s)
 
     def _drain(self) -> None:
         """Finish the batch the model has, within ``drain_s``; hand everything else back without spending a try."""
@@ -325,20 +316,22 @@ class Worker:
             event(_log, "worker.draining", jobs=self.held, drain_s=self._limits.drain_s)
         waiting = [*self._ready, *(self._decoding.pop(future) for future in list(self._decoding) if future.cancel())]
         self._ready.clear()
+        for flight in waiting:
+            self._return(flight)
         while (
-            (self._decoding or self._predicting or self._unsettled)
+            (self._decoding or self._predicting or self._unsettled or self._hand_back.waiting)
             and time.monotonic() < deadline
             and not self._hurry.is_set()
         ):
-            for flight in waiting:
-                self._hand_back(flight)
             self._wait(self._limits.poll_s)
             self._settle_again()
-            waiting = self._take_decoded()
+            self._hand_back.try_again()
+            for flight in self._take_decoded():
+                self._return(flight)
             finished = self._take_predicted()
             if finished is not None:
                 self._predicted(*finished)
-        waiting += self._decoding.values()
+        waiting = list(self._decoding.values())
         waiting += [flight for outcomes, _ in self._unsettled for flight, _ in outcomes]
         self._decoding.clear()
         self._unsettled.clear()
@@ -347,4 +340,5 @@ class Worker:
             self._predicting = None
             self._parts.model.end()
         for flight in waiting:
-            self._hand_back(flight)
+            self._return(flight)
+        self._hand_back.give_up()

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from earmark.errors import EarmarkError, ObjectMissing, PreconditionFailed
+from earmark.errors import EarmarkError, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.log import event
 from earmark.ports import Clock, ObjectStore
 
@@ -75,6 +75,8 @@ class Admissions:
         self._seen_at = _EPOCH
         self._noted: set[str] = set()
         """Tokens of lost tries whose objects have others that are not noted."""
+        self._doubtful: set[str] = set()
+        """Objects that were perhaps written, by a request that was never answered; nothing stands behind them."""
         self._deleters = ThreadPoolExecutor(DELETERS, "admissions")
         self._deleting = threading.BoundedSemaphore(DELETES_MAX)
 
@@ -104,9 +106,14 @@ class Admissions:
         """Undo an admission, as if the try had never begun; raises ``Unavailable``, and then it stands."""
         with self._lock:
             own = self._own.get(token)
-            rest = {} if own is None else {other: message for other, message in own.messages.items() if other != token}
-        if own is None:
-            return
+            if own is None:
+                return
+            # Only what this object still stands for: an attempt that failed may have moved the others already.
+            rest = {
+                other: message
+                for other, message in own.messages.items()
+                if other != token and self._own.get(other) is own
+            }
         # A new object rather than a new version: Cloud Storage takes one write a second to the same name.
         if rest:
             replacement = self._write(rest, own.expires_at)
@@ -167,6 +174,7 @@ class Admissions:
 
     def _look(self, now: datetime) -> None:
         """Read the objects that are overdue or will be before the next look, those that are new."""
+        self._tidy()
         until = now + timedelta(seconds=VIEW_S + SKEW_S)
         seen: dict[str, tuple[Admission, ...]] = {}
         for name in self._overdue(until):
@@ -188,10 +196,23 @@ class Admissions:
                 return
             yield info.name
 
+    def _tidy(self) -> None:
+        """Delete what requests without an answer may have written, or it would count as tries of a lost worker."""
+        for name in list(self._doubtful):
+            info = self._store.stat(name)
+            if info is not None:
+                self._store.delete(name, if_generation=info.generation)
+            self._doubtful.discard(name)
+
     def _write(self, messages: dict[str, str], expires_at: datetime) -> _Own:
+        self._tidy()
         name = f"{self._prefix}{_moment(expires_at)}-{uuid.uuid4().hex}.json"
         content = json.dumps({"worker": self._worker, "messages": messages}).encode()
-        info = self._store.write(name, content, content_type="application/json", if_generation=0)
+        try:
+            info = self._store.write(name, content, content_type="application/json", if_generation=0)
+        except Unavailable:
+            self._doubtful.add(name)
+            raise
         return _Own(name, info.generation, expires_at, messages)
 
     def _delete_later(self, own: _Own) -> None:

@@ -84,6 +84,47 @@ def test_a_queue_that_is_down_at_the_end_loses_nothing(tmp_path: Path, method: s
     assert len(world.dead.lease(9, 60)) == (method != "ack")
 
 
+def test_a_job_that_cannot_be_handed_back_stays_held(tmp_path: Path) -> None:
+    """It is kept until the queue takes it, however many leases that lasts, and no try is spent."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+    queue = FlakyQueue(world.lanes[Lane.LOW])
+    world.lanes[Lane.LOW] = queue
+    [job] = world.put("full")
+    world.disk_full = True
+    queue.faults.fail("release", 6)
+    with world.worker() as worker:
+        for _ in range(5):
+            worker.run_once()
+            world.clock.move(LIMITS.lease_s / 2)
+            world.keeper.extend_all()
+        assert queue.faults.calls.count("release") > 3
+        world.disk_full = False
+        for _ in range(3):
+            worker.run_once()
+            world.clock.move(LIMITS.lease_s)
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, record.failures) == ("done", ())
+
+
+def test_a_drain_hands_back_when_the_queue_is_there_again(tmp_path: Path) -> None:
+    """A worker told to end asks again for as long as it may drain."""
+    world = World(tmp_path, limits=QUICK)
+    queue = FlakyQueue(world.lanes[Lane.LOW])
+    world.lanes[Lane.LOW] = queue
+    [job] = world.put("full")
+    world.disk_full = True
+    queue.faults.fail("release", 4)
+    with world.worker() as worker:
+        worker.run_once()
+        stop = threading.Event()
+        stop.set()
+        worker.run(stop)
+    world.clock.move(1)
+    [lease] = world.lanes[Lane.LOW].lease(9, 60)
+    assert (lease.job.id, lease.try_number, lease.history) == (job.id, 1, ())
+
+
 def test_a_queue_that_is_down_is_asked_again(tmp_path: Path) -> None:
     """Told to end when nothing waits, a worker does not take a queue that does not answer for an empty one."""
     world = World(tmp_path, limits=QUICK, clock=utc_now)
