@@ -127,6 +127,26 @@ class Technical(Frozen):
     """Closed words for what is odd: ``truncated``, ``damaged``, ``clipped``, ``dc_offset``, ``not_finite``."""
 
 
+class FieldRoute(Frozen):
+    """Why a field was answered by the model that answered it; there is one for each field the fallback came up for."""
+
+    field: str
+    reason: str
+    """Why the fallback came up: a ``workers.cascade.Reason``."""
+    refused: str | None = None
+    """Why there is no answer of the fallback: a ``workers.cascade.Refusal``; ``None`` = there is one."""
+    chosen: Literal["primary", "fallback", "none"]
+    primary_value: str | None = None
+    """The answer in short, for a person."""
+    primary_worth: Probability | None = None
+    """Probability that the primary's answer is right, as far as is known: calibrated, or else its raw score."""
+    fallback_value: str | None = None
+    fallback_worth: Probability | None = None
+    """Probability that the fallback's answer is right: calibrated, or else the prior that is set."""
+    cost_usd: NonNegativeFloat = 0.0
+    """This field's share of what the fallback cost."""
+
+
 class Provenance(Frozen):
     """How a record came about."""
 
@@ -135,8 +155,16 @@ class Provenance(Frozen):
     prompt_version: str = ""
     pipeline: str
     arm: str
+    engine: str = ""
+    """What ran the primary model."""
+    calibration: str = ""
+    """Id of the calibration artefact the confidences of the primary come from; empty = what ships with the model."""
+    fallback_model: str = ""
+    """The fallback that was asked, with the name the provider gives its model; empty = none was."""
     fallback_fields: tuple[str, ...] = ()
     """Fields answered by the fallback model."""
+    routes: tuple[FieldRoute, ...] = ()
+    """Why each field that the fallback came up for went where it went."""
     uncalibrated: tuple[str, ...] = ()
     """Fields whose confidence has no fitted calibrator."""
     covered_s: NonNegativeFloat
@@ -164,6 +192,10 @@ class Prediction:
     uncalibrated: tuple[str, ...] = ()
     cost_usd: float = 0.0
     predict_s: float = 0.0
+    engine: str = ""
+    """What ran the model: ``onnxruntime``, ``transformers``, ``vllm``, ``openai``; confidences hold for one engine."""
+    prompt_version: str = ""
+    """Of the words a language model was asked with; empty for models that are not asked in words."""
 
 
 class Analysis(Frozen):

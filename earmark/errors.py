@@ -5,7 +5,9 @@
     EarmarkError
     ├── TransientError            try again: becomes a Retry
     │   ├── Unavailable           a queue, store, warehouse or source cannot be reached now
-    │   │   └── ModelUnavailable  the whole batch has no model
+    │   │   ├── ModelUnavailable  the whole batch has no model
+    │   │   ├── Throttled         a provider asks for a pause
+    │   │   └── QuotaExhausted    a provider's account has no money or quota left
     │   ├── ModelCrashed          the model's process died
     │   ├── NoAnswer              the model ran and said nothing about a clip
     │   ├── WorkerLost            the worker that held the job disappeared
@@ -49,6 +51,23 @@ class ModelUnavailable(Unavailable):
     kind = "model_unavailable"
 
 
+class Throttled(Unavailable):
+    """A provider asks for a pause."""
+
+    kind = "throttled"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        """Take a message and the seconds the provider asks to wait, None = it did not say."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaExhausted(Unavailable):
+    """A provider's account has no money or quota left; asking again soon does not help."""
+
+    kind = "quota_exhausted"
+
+
 class ModelCrashed(TransientError):
     """The model's process died while it held the clips."""
 
@@ -88,6 +107,7 @@ class InputFault(StrEnum):
     TOO_LONG = "too_long"
     TOO_COSTLY = "too_costly"
     CHANGED = "changed"
+    REGION = "region"
     MALFORMED_JOB = "malformed_job"
 
 
@@ -104,6 +124,7 @@ REMEDIES: dict[InputFault, str] = {
     InputFault.TOO_LONG: "Split it, or raise EARMARK_MAX_DURATION_S.",
     InputFault.TOO_COSTLY: "It expands beyond the decoder's limits; convert it to plain WAV or FLAC.",
     InputFault.CHANGED: "It changed after it was queued; submit it again.",
+    InputFault.REGION: "Serve this tenant with a model that runs here, or name the region at its provider.",
     InputFault.MALFORMED_JOB: "The queue held a message that is no job; it was set aside, its bytes untouched.",
 }
 """What a person can do about each fault."""

@@ -35,7 +35,7 @@ class Rated(Frozen, Generic[Value]):
     """Probability, 0 to 1, that the value is right; ``None`` = unknown or uncalibrated."""
     basis: Basis = Basis.UNCALIBRATED
     score: float | None = None
-    """The model's raw score where it is not a calibrated probability."""
+    """The model's raw score, 0 to 1, beside a calibrated confidence too, which can be fitted anew from it."""
 
 
 # Named here because a generic model made inside a class body cannot be pickled on its way between processes.

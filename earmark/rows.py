@@ -49,6 +49,12 @@ class JobRow(Row):
     predict_s: float
     total_s: float
     cost_usd: float
+    """All of it, the fallback's part too."""
+    fallback_model: str | None = None
+    """The fallback that was asked; ``None`` = none was."""
+    fallback_fields: int | None = None
+    """Fields that it answered better."""
+    fallback_usd: float | None = None
     warm: bool
 
 
@@ -92,7 +98,28 @@ class AuditRow(Row):
     detail: str
 
 
-TABLES: dict[str, type[Row]] = {row.table: row for row in (JobRow, LabelRow, FailureRow, AuditRow)}
+class ReviewRow(Row):
+    """One row per answer that a person judged; of several judgements of an answer the last one counts."""
+
+    table = "reviews"
+    job_id: str
+    field: str
+    value: str
+    """The answer, its beginning where it is long."""
+    right: bool
+    truth: str | None
+    """What is right, where the reviewer said so."""
+    reviewer: str
+    score: float | None
+    confidence: float | None
+    model: str
+    """That gave this answer: the primary, or the fallback."""
+    model_version: str
+    engine: str
+    prompt_version: str
+
+
+TABLES: dict[str, type[Row]] = {row.table: row for row in (JobRow, LabelRow, FailureRow, AuditRow, ReviewRow)}
 
 
 def label_rows(record: Record) -> list[Row]:

@@ -30,6 +30,57 @@ class Settings(BaseModel):
     )
     data: Path = Field(Path("earmark-data"), description="Folder of everything the local backend keeps.")
     model: str = Field("listener", description="The primary model, a name from `workers/models`.")
+    model_path: str = Field(
+        "", description="Where the model's weights are: a folder, or a name on the hub; for models that ship without."
+    )
+    model_revision: str = Field("", description="Revision of a model from the hub; empty = the newest.")
+    model_dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "auto", description="Numbers the weights are held in; `auto` = bfloat16 on a GPU, float32 on a CPU."
+    )
+    model_attention: Literal["sdpa", "eager", "flash_attention_2"] = Field(
+        "sdpa", description="Implementation of attention."
+    )
+    model_windows: int = Field(
+        6, ge=1, le=1000, description="Most windows of 30 s of a recording that a language model hears for its tags."
+    )
+    model_provider: str = Field(
+        "", description="Provider that serves the model `openai_compatible`, a table of the file of providers."
+    )
+    calibration: Path | None = Field(
+        None, description="Artefact of `earmark calibrate` for the primary model; unset = what ships with the model."
+    )
+    providers: Path | None = Field(
+        None, description="TOML file of providers; unset = `openai`, `vllm` and `ollama` as they ship."
+    )
+    fallback: str = Field(
+        "", description="Provider that is asked where the primary is unsure, fails or is down; empty = nobody."
+    )
+    fallback_fields: str = Field(
+        "content_type,instruments,vocals,language,transcript,description",
+        description="Fields that may go to the fallback, divided by commas; `all` = every one.",
+    )
+    fallback_prior: float = Field(
+        0.70, ge=0, le=1, description="Confidence that an answer of a fallback without calibration counts as."
+    )
+    fallback_calibration: Path | None = Field(
+        None, description="Artefact of `earmark calibrate` for the fallback; unset = its answers are uncalibrated."
+    )
+    fallback_daily_usd: float = Field(
+        10.0, ge=0, description="Dollars the fallback may cost a day (UTC), all workers and tenants together."
+    )
+    fallback_tenant_daily_usd: float = Field(
+        5.0, ge=0, description="Dollars of these for one tenant a day; a tenant's own `fallback_daily_usd` goes first."
+    )
+    degraded_high_s: float = Field(
+        10.0, ge=0, description="Age in seconds from which a high job that waits goes to the fallback; 0 = never."
+    )
+    degraded_low_s: float = Field(0.0, ge=0, description="The same for low jobs.")
+    degraded_high_backlog: int = Field(
+        100,
+        ge=0,
+        description="Number of waiting high jobs from which the fallback helps out; 0 = never.",
+    )
+    degraded_low_backlog: int = Field(0, ge=0, description="The same for low jobs.")
     tenants: Path | None = Field(
         None,
         description="TOML file of tenants with tier, limits and region; unset = every tenant is `free` without limits.",

@@ -26,6 +26,8 @@ class Tenant(Frozen):
     """Largest file taken; ``None`` = the system's limit."""
     max_duration_s: Annotated[float, Field(gt=0)] | None = None
     """Longest recording taken; ``None`` = the system's limit."""
+    fallback_daily_usd: Annotated[float, Field(ge=0)] | None = None
+    """Dollars the fallback may cost a day for this tenant; ``None`` = what is set for all."""
 
 
 class Tenants:

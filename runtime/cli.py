@@ -1,6 +1,7 @@
 """The ``earmark`` command: arguments, exit codes and nothing else; each command's work is in a module of its own."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,9 +11,10 @@ from rich.console import Console
 
 from earmark import log
 from earmark.errors import ConfigurationError, EarmarkError, Unavailable
-from earmark.settings import Effective, load, shown
+from earmark.settings import PREFIX, Effective, load, shown
 from earmark.vocabulary import Lane
 from runtime import exit_status
+from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
 
@@ -29,13 +31,17 @@ app = typer.Typer(
 )
 
 app.add_typer(dlq, name="dlq")
+register_calibration(app)
 
 Paths = Annotated[list[str], typer.Argument(help="Files and folders.", show_default=False)]
 Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]
+Model = Annotated[str | None, typer.Option(help="The primary model, instead of EARMARK_MODEL.")]
+ModelPath = Annotated[str | None, typer.Option(help="Folder of its weights, or their name on the hub.")]
 
 
 @app.command(
     epilog="Examples:\n\n`earmark analyze song.mp3`\n\n`earmark analyze ~/Music --format jsonl --out music.jsonl`\n\n"
+    "`earmark analyze song.mp3 --explain`\n\n"
     "`earmark analyze talk.wav --format json | jq '.[0].analysis.metadata.transcript'`"
 )
 def analyze(
@@ -44,6 +50,9 @@ def analyze(
     output: Annotated[Format, typer.Option("--format", help="How results are written.")] = Format.TABLE,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say who answered each field, why, and the cost.")] = False,
+    model: Model = None,
+    model_path: ModelPath = None,
 ) -> None:
     """Analyse files and folders, and print one record per input, in input order.
 
@@ -52,9 +61,9 @@ def analyze(
     """
     from runtime.session import analyze_paths  # noqa: PLC0415  # keeps `earmark --help` quick
 
-    effective = _settings(default_level="warning")
+    settings = _settings(default_level="warning", model=model, model_path=model_path).settings
     raise typer.Exit(
-        analyze_paths(effective.settings, _named(paths), tenant=tenant, output=output, out=out, quiet=quiet)
+        analyze_paths(settings, _named(paths), tenant=tenant, output=output, out=out, quiet=quiet, explain=explain)
     )
 
 
@@ -105,11 +114,13 @@ def init() -> None:
 def work(
     lane: Annotated[list[Lane] | None, typer.Option(help="Serve this lane only; may be given twice.")] = None,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing is waiting.")] = False,
+    model: Model = None,
+    model_path: ModelPath = None,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C, which let it finish its batch; a second one hands it back at once."""
     from runtime.session import work_lanes  # noqa: PLC0415
 
-    settings = _settings().settings
+    settings = _settings(model=model, model_path=model_path).settings
     raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty))
 
 
@@ -134,6 +145,17 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     from runtime.report import show_status  # noqa: PLC0415
 
     show_status(_settings(default_level="warning").settings, as_json=as_json)
+
+
+@app.command(epilog="Examples:\n\n`earmark spend`\n\n`earmark spend --json`")
+def spend(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """What the fallback cost today (UTC), in all and by tenant, and the caps.
+
+    A worker sets money aside in blocks of a hundredth of a cap; what it did not need goes back when it ends.
+    """
+    from runtime.report import show_spend  # noqa: PLC0415
+
+    show_spend(_settings(default_level="warning").settings, as_json=as_json)
 
 
 @app.command(epilog="Examples:\n\n`earmark alive`\n\n`earmark alive --within 60`, as a liveness probe")
@@ -180,8 +202,10 @@ def _named(paths: list[str]) -> list[Path]:
     return [Path(path) for path in paths]
 
 
-def _settings(*, default_level: str = "info") -> Effective:
-    effective = load()
+def _settings(*, default_level: str = "info", **given: str | None) -> Effective:
+    """The settings; what is given on the command line goes before the environment."""
+    options = {PREFIX + name.upper(): value for name, value in given.items() if value is not None}
+    effective = load({**os.environ, **options})
     settings = effective.settings
     level = settings.log_level if effective.sources["log_level"] != "default" else default_level
     log.attach(level, settings.log_format)

@@ -43,7 +43,7 @@ def serving(settings: Settings, backend: Backend, model: str, stop: threading.Ev
     if not model:
         yield Served(backend.lanes, backend.dead)
         return
-    spec = find_model(model)
+    spec = find_model(model, settings)
     crash: list[BaseException] = []
     ended = threading.Event()
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from earmark.errors import EarmarkError
 from earmark.settings import Settings
 from runtime import exit_status
+from runtime.cascading import make_client
 from runtime.wiring import connect
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
@@ -24,10 +25,11 @@ from workers.model_process import ModelProcess
 from workers.models.catalogue import find_model
 
 FREE_BYTES_MIN = 1 << 30
+SEE = "docs/cascade.md says how providers are set up."
 OPTIONAL = {
-    "torch": "GPU models: pip install torch",
-    "transformers": "Qwen2-Audio: pip install transformers",
-    "openai": "the OpenAI fallback: pip install openai",
+    "torch": "Qwen2-Audio: install torch for your machine first",
+    "transformers": "Qwen2-Audio: pip install 'earmark[qwen2-audio]'",
+    "openai": "OpenAI, vLLM and others: pip install 'earmark[openai]'",
     "google-cloud-pubsub": "queues on Google Cloud: pip install google-cloud-pubsub",
     "google-cloud-storage": "objects on Google Cloud: pip install google-cloud-storage",
     "google-cloud-bigquery": "a warehouse on Google Cloud: pip install google-cloud-bigquery",
@@ -62,6 +64,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
         _attempt("queues and stores", lambda: _stores(settings), "See the message; `earmark config` says what is set."),
         _attempt("decoder", lambda: _decoder(settings), "Run `make setup`."),
         _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
+        *([_attempt(f"fallback {settings.fallback}", lambda: _fallback(settings), SEE)] if settings.fallback else []),
         *(_package(name, use) for name, use in OPTIONAL.items()),
     ]
     if as_json:
@@ -126,14 +129,22 @@ def _decoder(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    spec = find_model(settings.model)
+    spec = find_model(settings.model, settings)
     threads = settings.model_threads or len(os.sched_getaffinity(0))
-    model = ModelProcess(spec.factory, {"threads": threads}, start_timeout_s=settings.model_start_timeout_s)
+    options = {"threads": threads, **spec.options}
+    model = ModelProcess(spec.factory, options, start_timeout_s=settings.model_start_timeout_s)
     try:
         model.start()
     finally:
         model.close()
     return f"version {spec.version} loads"
+
+
+def _fallback(settings: Settings) -> str:
+    """Look whether the provider is there, takes the key and has the model; that costs nothing."""
+    client = make_client(settings)
+    client.check()
+    return f"{client.name} answers"
 
 
 def _package(name: str, use: str) -> Finding:

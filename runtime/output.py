@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.metadata import AudioMetadata, Rated
+from runtime.explain import explained
 from runtime.result import Result
 
 UNCLEAR = 0.5
@@ -168,6 +169,25 @@ HEARD_CHARS = 62
 """Longest text in the last column of the table."""
 
 
+class Explained(_Open):
+    """For each record who answered which field, why, and what that cost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to a terminal or a file."""
+        super().__init__(stream)
+        width = None if stream.isatty() or os.environ.get("COLUMNS") else 160
+        self._console = Console(file=stream, width=width, highlight=False)
+
+    def write(self, result: Result) -> None:
+        """Print a record at once."""
+        if result.analysis is None:
+            fault = result.fault
+            self._console.print(Text(f"{result.source}: {result.status}: {fault.message if fault else ''}\n"))
+            return
+        for part in explained(result.source, result.analysis):
+            self._console.print(part)
+
+
 class TableWriter(_Open):
     """A table for a person, printed when all is known; the folder that all files share is named once, above it."""
 
@@ -219,8 +239,10 @@ def _cells(result: Result) -> list[str | Text]:
     ]
 
 
-def writer(kind: Format, stream: TextIO) -> Writer:
-    """The writer of a format."""
+def writer(kind: Format, stream: TextIO, *, explain: bool = False) -> Writer:
+    """The writer of a format; the table is replaced by explanations where they are wanted, the others hold them."""
+    if explain and kind is Format.TABLE:
+        return Explained(stream)
     kinds: dict[Format, type[TableWriter | JsonArray | JsonLines | Csv]] = {
         Format.TABLE: TableWriter,
         Format.JSON: JsonArray,

@@ -16,8 +16,10 @@ from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
 from router.dead_letters.letter import WAITING
 from router.dead_letters.letters import Letters
+from router.tenants import Tenants
 from runtime import exit_status
 from runtime.backend import Backend, QueueDepth
+from runtime.cascading import make_spend
 from runtime.pulse import heard
 from runtime.wiring import connect
 
@@ -72,6 +74,23 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
         }
         for name, depth in depths.items()
     ]
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
+
+
+def show_spend(settings: Settings, *, as_json: bool) -> None:
+    """Print what the fallback cost today, in all and by tenant, and what it may cost."""
+    spend = make_spend(settings, connect(settings), utc_now)
+    tenants = Tenants(settings.tenants)
+    rows: list[dict[str, object]] = [
+        {"tenant": "all", "spent_usd": round(spend.today(), 4), "cap_usd": settings.fallback_daily_usd}
+    ]
+    for name, usd in spend.tenants().items():
+        own = tenants.find(name).fallback_daily_usd
+        cap = settings.fallback_tenant_daily_usd if own is None else own
+        rows.append({"tenant": name, "spent_usd": round(usd, 4), "cap_usd": cap})
     if as_json:
         _print_json(rows)
     else:

@@ -37,7 +37,14 @@ COLLECT_S = 30.0
 
 
 def analyze_paths(
-    settings: Settings, paths: Sequence[Path], *, tenant: str, output: Format, out: Path | None, quiet: bool
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    tenant: str,
+    output: Format,
+    out: Path | None,
+    quiet: bool,
+    explain: bool = False,
 ) -> int:
     """Analyse inputs with a worker of our own; returns the exit status."""
     began = time.monotonic()
@@ -62,7 +69,7 @@ def analyze_paths(
         thread = threading.Thread(target=_work, args=(worker, stop, crash), name="worker")
         thread.start()
         try:
-            with writer(output, stream) as lines, _shown(analyzer, console, show=not quiet):
+            with writer(output, stream, explain=explain) as lines, _shown(analyzer, console, show=not quiet):
                 for result in analyzer.run(expand(paths)):
                     lines.write(result)
             worker.hurry()  # our inputs are settled; what else the worker took goes back untouched

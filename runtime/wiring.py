@@ -5,7 +5,7 @@ Reads as a list of what the system is made of.
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
+from runtime.cascading import calibrator, fallback_spec, make_degradation, make_second_opinion
 from runtime.local.backend import connect_local
 from runtime.pulse import Pulse
 from runtime.worker_name import own_name
@@ -57,9 +58,21 @@ def _gcp(module: str) -> Any:
         raise ConfigurationError(message) from error
 
 
-def pipeline_version(spec: ModelSpec) -> str:
+def pipeline_version(spec: ModelSpec, fallback: ModelSpec | None = None, calibrations: Sequence[str] = ()) -> str:
     """Version of everything that can change an answer; part of every job's id."""
-    return f"{PIPELINE}+{spec.name}-{spec.version}"
+    parts = [PIPELINE, f"{spec.name}-{spec.version}"]
+    if fallback is not None:
+        parts.append(f"fallback-{fallback.version}")
+    return "+".join([*parts, *(f"calibration-{each}" for each in calibrations if each)])
+
+
+def configured_pipeline(settings: Settings) -> str:
+    """The pipeline version of these settings; reads the artefacts they name."""
+    spec, fallback = find_model(settings.model, settings), fallback_spec(settings)
+    calibrations = [calibrator(settings.calibration, spec)[1]]
+    if fallback is not None:
+        calibrations.append(calibrator(settings.fallback_calibration, fallback, prompt=False)[1])
+    return pipeline_version(spec, fallback, calibrations)
 
 
 def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Router:
@@ -69,7 +82,7 @@ def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) ->
         find_record=lambda name, job: read_record(backend.results, name, job),
         rules=load_rules(settings.lane_rules),
         assign_arm=lambda _: "primary",
-        pipeline=pipeline_version(find_model(settings.model)),
+        pipeline=configured_pipeline(settings),
         clock=clock,
         claims=backend.claims,
     )
@@ -129,7 +142,7 @@ def open_worker(
     clock: Clock = utc_now,
 ) -> Iterator[Worker]:
     """A worker with all its parts; leaving the context ends its processes."""
-    spec = spec or find_model(settings.model)
+    spec = spec or find_model(settings.model, settings)
     check_packages(spec)
     tenants = Tenants(settings.tenants)
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
@@ -143,11 +156,16 @@ def open_worker(
         keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=pulse.beat))
         pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
         threads = settings.model_threads or len(os.sched_getaffinity(0))
-        model = ModelProcess(spec.factory, {"threads": threads}, start_timeout_s=settings.model_start_timeout_s)
+        options = {"threads": threads, **spec.options}
+        model = ModelProcess(spec.factory, options, start_timeout_s=settings.model_start_timeout_s)
         stack.callback(model.close)
+        calibrate, calibrated_as = calibrator(settings.calibration if spec.name == settings.model else None, spec)
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
+            if spec.regions is not None and upload.region is not None and upload.region not in spec.regions:
+                message = f"The data of {upload.tenant} must stay in {upload.region}, and {spec.name} does not"
+                raise InputRejected(InputFault.REGION, message)
             clip = pool.decode(lease.job.id, path, upload.content_sha256)
             longest_s = tenants.find(upload.tenant).max_duration_s
             if longest_s is not None and clip.duration_s > longest_s:
@@ -181,6 +199,10 @@ def open_worker(
                     announce=backend.announce,
                 ),
                 clock=clock,
+                second=make_second_opinion(settings, backend, clock),
+                degradation=make_degradation(settings, backend),
+                calibrate=calibrate,
+                calibration=calibrated_as,
                 alive=pulse.beat,
             ),
             WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),

@@ -13,7 +13,7 @@ from earmark.vocabulary import Basis, ContentType
 
 
 class ScriptedModel:
-    """Does what a clip's bytes say: ``crash``, ``hang``, ``raise``, ``none``; anything else is sound."""
+    """Does what a clip's bytes say: ``crash``, ``hang``, ``raise``, ``none``, ``weak``; anything else is sound."""
 
     name = "scripted"
     version = "1"
@@ -40,6 +40,12 @@ class ScriptedModel:
             raise RuntimeError(message)
         if word.startswith("none"):
             return None
+        if word.startswith("weak"):
+            kind = Rated(value=ContentType.SPEECH, confidence=0.95, basis=Basis.CALIBRATED)
+            words = Rated(value="hello word", confidence=0.55, basis=Basis.CALIBRATED)
+            language = Rated(value="en", confidence=0.9, basis=Basis.CALIBRATED)
+            weak = AudioMetadata(content_type=kind, transcript=words, language=language)
+            return Prediction(weak, covered_s=clip.duration_s, predict_s=0.01)
         kind = Rated(value=ContentType.SOUND, confidence=0.9, basis=Basis.CALIBRATED)
         return Prediction(AudioMetadata(content_type=kind), covered_s=clip.duration_s, predict_s=0.01)
 

@@ -25,9 +25,11 @@ from sklearn.neural_network import MLPClassifier
 
 from earmark.vocabulary import Instrument
 from training.hearing import Row, clips, recall, recall_words
-from training.wording import word_errors
+from workers.curves import log_odds
+from workers.judging import RIGHT_WER
 from workers.models.listener import content, labels
-from workers.models.listener.calibration import FITTED, VERSION, log_odds
+from workers.models.listener.built_in import FITTED, VERSION
+from workers.wording import word_errors
 
 Floats = NDArray[np.float64]
 Weights = dict[str, Floats]
@@ -51,8 +53,6 @@ RARE = frozenset({
     Instrument.HARP,
 })  # fmt: skip
 """Instruments that recordings of unknown instruments are taken not to hold: nobody listened to each, few will."""
-RIGHT_WER = 0.2
-"""A transcript counts as right when at most this share of the words is wrong."""
 
 
 def standardised(rows: Floats, name: str) -> tuple[Floats, Weights]:

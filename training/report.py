@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.fit import CURVES, FOLDS, Judged, fit_curve
-from workers.models.listener.calibration import FITTED, Platt
+from workers.curves import Platt
+from workers.models.listener.built_in import FITTED
+from workers.reliability import BINS, calibration_error, ranking
 
 DOCUMENT = Path("docs/calibration.md")
 BEGIN, END = "<!-- report: begin -->", "<!-- report: end -->"
-BINS = 10
 FEW = 5
 """A group with fewer answers is left out of a table of groups."""
 
@@ -39,30 +40,12 @@ def held_out_confidences(answers: Judged, field: str) -> NDArray[np.float64]:
     return found
 
 
-def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error with ten bins of equal width (Guo et al. 2017, https://arxiv.org/abs/1706.04599)."""
-    bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(float(confidences[bins == bin_].mean()) - float(right[bins == bin_].mean())) * int((bins == bin_).sum())
-        for bin_ in np.unique(bins)
-    ]
-    return sum(gaps) / len(confidences)
-
-
 def spread(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
     """The 5th and 95th percentile of the calibration error over 300 bootstrap samples."""
     chance = np.random.default_rng(0)
     drawn = [chance.integers(len(right), size=len(right)) for _ in range(300)]
     low, high = np.percentile([calibration_error(confidences[index], right[index]) for index in drawn], [5, 95])
     return float(low), float(high)
-
-
-def ranking(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
-    """Area under the ROC curve: how often a right answer has more confidence than a wrong one."""
-    good, bad = confidences[right], confidences[~right]
-    if not len(good) or not len(bad):
-        return None
-    return float(np.mean((good[:, None] > bad[None]) + 0.5 * (good[:, None] == bad[None])))
 
 
 def field_report(field: str, answers: Judged) -> list[str]:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from earmark.domain import Analysis, Clip, Lease, Prediction, Provenance, Timings
-from earmark.metadata import record_confidence
+from earmark.domain import Analysis, Clip, FieldRoute, Lease, Prediction, Provenance, Timings
+from earmark.metadata import REQUIRED, record_confidence
 
 
 def compose_analysis(
@@ -17,8 +17,11 @@ def compose_analysis(
     decode_s: float,
     now: datetime,
     threshold: float,
+    calibration: str = "",
+    routes: tuple[FieldRoute, ...] = (),
+    fallback_model: str = "",
 ) -> Analysis:
-    """One record; it is marked for review when its confidence is below the threshold or unknown."""
+    """One record; it is marked for review when its confidence, or that of a required field, is low or unknown."""
     job = lease.job
     confidence = record_confidence(prediction.metadata)
     return Analysis(
@@ -32,11 +35,17 @@ def compose_analysis(
         provenance=Provenance(
             model=model,
             model_version=model_version,
+            prompt_version=prediction.prompt_version,
+            engine=prediction.engine,
+            calibration=calibration,
+            fallback_model=fallback_model,
+            fallback_fields=tuple(route.field for route in routes if route.chosen == "fallback"),
+            routes=routes,
             pipeline=job.pipeline,
             arm=job.arm,
             uncalibrated=prediction.uncalibrated,
             covered_s=round(prediction.covered_s, 3),
-            review=confidence is None or confidence < threshold,
+            review=confidence is None or confidence < threshold or _doubtful(prediction, routes, threshold),
         ),
         timings=Timings(
             queued_s=_seconds(leased_at, job.enqueued_at),
@@ -47,6 +56,16 @@ def compose_analysis(
         cost_usd=prediction.cost_usd,
         created_at=now,
     )
+
+
+def _doubtful(prediction: Prediction, routes: tuple[FieldRoute, ...], threshold: float) -> bool:
+    """Whether a required field stands on an answer worth less than the threshold though it has no confidence."""
+    kind = prediction.metadata.content_type.value
+    worths = {
+        route.field: route.fallback_worth if route.chosen == "fallback" else route.primary_worth for route in routes
+    }
+    required = () if kind is None else REQUIRED[kind]
+    return any((worths.get(field, threshold) or 0.0) < threshold for field in required)
 
 
 def _seconds(later: datetime, earlier: datetime) -> float:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from earmark.domain import Clip, Lease, Record
+from earmark.domain import Clip, Lease, Prediction, Record
+from earmark.errors import TransientError
 from earmark.vocabulary import Lane
+from workers.cascade import Reason
 
 SUSPECT_KINDS = frozenset({"worker_lost", "model_crashed", "timed_out"})
 """Failures that a job may have caused for others; after one it runs alone, so that it can take nobody along."""
@@ -27,6 +29,12 @@ class Flight:
     """What ended the decoding."""
     known: Record | None = None
     """The job's record, when an earlier delivery already wrote one."""
+    primary: Prediction | TransientError | None = None
+    """What the primary model came to."""
+    instead: Reason | None = None
+    """Why the fallback is asked instead of the primary, which has not heard the clip."""
+    primary_only: bool = False
+    """Whether the fallback could not help, so that the job waits for the primary."""
 
     @property
     def urgent(self) -> bool:

@@ -4,12 +4,14 @@ import logging
 import random
 
 from earmark.domain import Done, Failure, Lease, Outcome, Prediction, Reject, Retry
-from earmark.errors import EarmarkError, NoAnswer, PermanentError, TransientError
+from earmark.errors import EarmarkError, NoAnswer, PermanentError
 from earmark.lost import worker_lost
+from earmark.metadata import AudioMetadata
 from workers.compose import compose_analysis
 from workers.failures import Stage, failure_of
 from workers.flight import Flight
 from workers.parts import WorkerLimits, WorkerParts
+from workers.second_opinion import Answer
 
 _log = logging.getLogger(__name__)
 
@@ -32,19 +34,28 @@ class Outcomes:
         backoff_s = self._limits.retry_delay_s * 2 ** (lease.try_number - 1)
         return Retry(failure, backoff_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
 
-    def of_answer(self, flight: Flight, answer: Prediction | TransientError | None) -> Outcome:
-        """The analysis, or a retry where there is no answer."""
-        if not isinstance(answer, Prediction):
-            reason = answer or NoAnswer("The model had no answer for this clip")
+    def of_answer(self, flight: Flight, answer: Answer) -> Outcome:
+        """The analysis, or a retry where there is no answer.
+
+        Where only a cap on spending kept the last try from an answer, the record is left to a person instead.
+        """
+        prediction = answer.prediction
+        if prediction is None and answer.capped and flight.lease.try_number >= self._limits.max_tries:
+            prediction = Prediction(AudioMetadata(), covered_s=0.0)
+        if prediction is None:
+            reason = answer.error or NoAnswer("The model had no answer for this clip")
             return self.of_error(reason, flight.lease, "predict")
         assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
         return Done(
             compose_analysis(
                 flight.lease,
                 flight.clip,
-                answer,
-                model=self._parts.model_name,
+                prediction,
+                model=self._parts.model_name if answer.by_primary else answer.fallback_model or self._parts.model_name,
                 model_version=self._parts.model_version,
+                calibration=self._parts.calibration,
+                routes=answer.routes,
+                fallback_model=answer.fallback_model,
                 leased_at=flight.leased_at,
                 decode_s=flight.decode_s,
                 now=self._parts.clock(),

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from earmark.domain import Clip, Lease, Record, Upload
+from earmark.domain import Clip, Lease, Prediction, Record, Upload
 from earmark.ports import Clock, Queue
 from earmark.vocabulary import Lane
+from workers.degradation import Degradation
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
+from workers.second_opinion import SecondOpinion
 from workers.settle import Settler
 
 
@@ -51,5 +53,11 @@ class WorkerParts:
     model_version: str
     settler: Settler
     clock: Clock
+    second: SecondOpinion = field(default_factory=SecondOpinion)
+    degradation: Degradation = field(default_factory=Degradation)
+    calibrate: Callable[[Prediction], Prediction] = lambda prediction: prediction
+    """Gives the primary's answers the confidences that were fitted for it."""
+    calibration: str = ""
+    """Id of what ``calibrate`` was fitted as."""
     alive: Callable[[], None] = lambda: None
     """Hears each time a queue has answered."""

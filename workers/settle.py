@@ -284,5 +284,8 @@ def _job_row(settlement: Settlement, record: Record) -> JobRow:
         predict_s=timings.predict_s if timings else 0.0,
         total_s=timings.total_s if timings else 0.0,
         cost_usd=analysis.cost_usd if analysis else 0.0,
+        fallback_model=(analysis.provenance.fallback_model or None) if analysis else None,
+        fallback_fields=len(analysis.provenance.fallback_fields) if analysis else None,
+        fallback_usd=sum(route.cost_usd for route in analysis.provenance.routes) if analysis else None,
         warm=settlement.warm,
     )

@@ -19,25 +19,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
-from earmark.domain import Done, Lease, Outcome, Prediction, Retry, Settlement
-from earmark.errors import ConfigurationError, ModelCrashed, ModelUnavailable, TransientError, Unavailable
+from earmark.domain import Done, Lease, Outcome, Retry
+from earmark.errors import Unavailable
 from earmark.log import event
-from workers.flight import Flight, next_batch, one_suspect
+from workers.answering import Answering
+from workers.flight import Flight, one_suspect
 from workers.hand_back import HandBack
-from workers.isolation import predict_isolated
 from workers.outage import PAUSE_MAX_S, Outage
 from workers.outcomes import Outcomes
 from workers.parts import WorkerLimits, WorkerParts
+from workers.second_opinion import Answer
+from workers.unsettled import Unsettled
 
 _log = logging.getLogger(__name__)
 
-MODEL_STARTS_MAX = 3
-"""Starts of the model that may fail in a row before the worker gives up."""
-
 SUSPECT_WAIT_S = 0.5
 """Seconds after which a job that had to wait for another suspect is offered again."""
-
-Answers = list[Prediction | TransientError | None]
 
 
 class Worker:
@@ -48,21 +45,14 @@ class Worker:
         self._parts = parts
         self._limits = limits
         self._threads = ThreadPoolExecutor(parts.decoders, "decode")
-        self._predictor = ThreadPoolExecutor(1, "predict")
         self._decoding: dict[Future[None], Flight] = {}
-        self._ready: list[Flight] = []
-        self._predicting: tuple[Future[Answers], list[Flight]] | None = None
         self._outcomes = Outcomes(parts, limits)
         self._queue, self._source, self._store, self._model = (
             Outage(part, pause_s=limits.retry_delay_s) for part in ("queue", "source", "store", "model")
         )
-        self._failed_starts = 0
         self._hand_back = HandBack(parts.lanes, parts.keeper, self._queue)
-        self._unsettled: list[tuple[list[tuple[Flight, Outcome]], bool]] = []  # while a store is down
-        self._yielded = False
-        """Whether the low jobs that are ready have let high ones go before them."""
-        self._loads_seen = 0
-        self._loading: Future[None] | None = None
+        self._unsettled = Unsettled(parts.settler, self._store, ended=self._ended, give_back=self._return)
+        self._answering = Answering(parts, limits, model=self._model, give_back=self._return)
         self._hurry = threading.Event()
 
     @property
@@ -96,13 +86,13 @@ class Worker:
     def run_once(self) -> int:
         """Lease up to one batch and see it to its end; returns how many jobs were leased."""
         admitted = self._admit()
-        while self._under_way or (self._unsettled and not self._store.resting):
+        while self._decoding or self._answering.flights or self._unsettled.due:
             self._advance(self._limits.poll_s)
         return admitted
 
     def warm_up(self) -> None:
         """Load the model now rather than with the first job; raises ``ModelUnavailable`` when it does not load."""
-        self._predictor.submit(self._parts.model.start).result()
+        self._answering.load().result()
 
     def hurry(self) -> None:
         """Cut a drain short: hand back what is not finished now."""
@@ -110,15 +100,15 @@ class Worker:
 
     def close(self) -> None:
         """End the threads; the parts belong to whoever made them."""
-        if self._loading is not None and not self._loading.done():
-            self._parts.model.end()  # nobody needs it any more
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._predictor.shutdown(wait=True, cancel_futures=True)
+        self._answering.close()
 
     def _admit(self) -> int:
         self._hand_back.try_again()
-        slots = self._limits.batch_jobs - len(self._decoding) - len(self._ready)
-        if slots <= 0 or any(outage.resting for outage in (self._queue, self._source, self._store, self._model)):
+        slots = self._limits.batch_jobs - len(self._decoding) - self._answering.ready
+        if slots <= 0 or not self._answering.open:
+            return 0
+        if any(outage.resting for outage in (self._queue, self._source, self._store)):
             return 0
         now = self._parts.clock()
         try:
@@ -138,7 +128,7 @@ class Worker:
             self._hand_back.release(lease, SUSPECT_WAIT_S)
         self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
-            self._loading = self._predictor.submit(self._parts.model.start)  # while the first clips are decoded
+            self._answering.load()  # while the first clips are decoded
         for lease in leases:
             flight = Flight(lease, now)
             self._decoding[self._threads.submit(self._prepare, flight)] = flight
@@ -152,12 +142,8 @@ class Worker:
         except Unavailable as error:
             self._queue.failed(error)
 
-    @property
-    def _under_way(self) -> list[Flight]:
-        return [*self._decoding.values(), *self._ready, *(self._predicting[1] if self._predicting else [])]
-
     def _flights(self) -> list[Flight]:
-        return [*self._under_way, *(flight for outcomes, _ in self._unsettled for flight, _ in outcomes)]
+        return [*self._decoding.values(), *self._answering.flights, *self._unsettled.flights]
 
     def _prepare(self, flight: Flight) -> None:
         """Fetch and decode, in a thread that mostly waits for a decoder process."""
@@ -176,18 +162,15 @@ class Worker:
     def _advance(self, timeout_s: float) -> None:
         """Wait for the next thing to finish, deal with it, and keep the model busy."""
         self._wait(timeout_s)
-        self._settle_again()
+        self._unsettled.try_again()
         for flight in self._take_decoded():
             self._decoded(flight)
-        finished = self._take_predicted()
-        self._start_model()
-        if finished is not None:  # settled last, so that the model is at work on the next batch meanwhile
-            self._predicted(*finished)
+        answered, warm = self._answering.take()
+        self._answering.start(self._decoding.values(), self._admit_urgent)
+        self._settle_answers(answered, warm=warm)  # last, so that the model is at work on the next batch meanwhile
 
     def _wait(self, timeout_s: float) -> None:
-        pending: list[Future[Any]] = list(self._decoding)
-        if self._predicting is not None:
-            pending.append(self._predicting[0])
+        pending: list[Future[Any]] = [*self._decoding, *self._answering.futures]
         if pending:
             wait(pending, timeout_s, return_when=FIRST_COMPLETED)
         else:
@@ -196,108 +179,34 @@ class Worker:
     def _take_decoded(self) -> list[Flight]:
         return [self._decoding.pop(future) for future in list(self._decoding) if future.done()]
 
-    def _take_predicted(self) -> tuple[Future[Answers], list[Flight]] | None:
-        if self._predicting is None or not self._predicting[0].done():
-            return None
-        finished, self._predicting = self._predicting, None
-        return finished
-
     def _decoded(self, flight: Flight) -> None:
         lease = flight.lease
         if flight.known is not None and flight.known.status == "done" and flight.known.analysis is not None:
-            self._settle([(flight, Done(flight.known.analysis))])
+            self._unsettled.settle([(flight, Done(flight.known.analysis))])
         elif lease.try_number > self._limits.max_tries:
-            self._settle([(flight, self._outcomes.of_spent(lease))])
+            self._unsettled.settle([(flight, self._outcomes.of_spent(lease))])
         elif isinstance(flight.error, Unavailable) and self._age_s(lease) < self._limits.outage_max_s:
             pause_s = self._source.failed(flight.error)  # none of the job's doing, so no try, for as long as that lasts
             self._return(flight, max(pause_s, min(self._age_s(lease) / 4, PAUSE_MAX_S)))
         elif flight.error is not None:
-            self._settle([(flight, self._outcomes.of_error(flight.error, lease, "decode"))])
+            self._unsettled.settle([(flight, self._outcomes.of_error(flight.error, lease, "decode"))])
         elif self._parts.keeper.holds(lease):
             self._source.over()
-            self._ready.append(flight)
+            self._answering.add(flight)
         else:
             self._forget(flight)
 
     def _age_s(self, lease: Lease) -> float:
         return (self._parts.clock() - lease.job.enqueued_at).total_seconds()
 
-    def _start_model(self) -> None:
-        if self._predicting is not None or self._model.resting:
-            return
-        if self._ready and not self._yielded and not any(flight.urgent for flight in self._ready):
-            self._yielded = True  # once for each low batch, or low could wait for ever
-            self._admit_urgent()
-        batch = next_batch(
-            self._ready,
-            decoding=list(self._decoding.values()),
-            max_jobs=self._limits.batch_jobs,
-            max_audio_s=self._limits.batch_audio_s,
-            now=self._parts.clock(),
-        )
-        if not batch:
-            return
-        self._yielded &= batch[0].urgent
-        self._ready = [flight for flight in self._ready if flight not in batch]
-        timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
-        clips = [flight.clip for flight in batch if flight.clip is not None]
-        future = self._predictor.submit(
-            predict_isolated, lambda some: self._parts.model.predict(some, timeout_s=timeout_s), clips
-        )
-        self._predicting = (future, batch)
+    def _settle_answers(self, answered: list[tuple[Flight, Answer]], *, warm: bool = True) -> None:
+        outcomes = [(flight, self._outcomes.of_answer(flight, answer)) for flight, answer in answered]
+        self._unsettled.settle(outcomes, warm=warm)
 
-    def _predicted(self, future: Future[Answers], batch: list[Flight]) -> None:
-        try:
-            answers = future.result()
-        except ModelUnavailable as error:
-            self._model_failed(error, batch)
-            return
-        except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
-            answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
-            _log.exception("batch.failed")
-        self._failed_starts = 0
-        self._model.over()
-        warm = self._parts.model.loads == self._loads_seen
-        self._loads_seen = self._parts.model.loads
-        outcomes = [
-            (flight, self._outcomes.of_answer(flight, answer)) for flight, answer in zip(batch, answers, strict=True)
-        ]
-        self._settle(outcomes, warm=warm)
-
-    def _model_failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
-        """No clip is at fault: hand the jobs back without a try and wait before the next start."""
-        self._failed_starts += 1
-        self._model.failed(error)
-        for flight in batch:
-            self._return(flight)
-        if self._failed_starts >= MODEL_STARTS_MAX:
-            raise error
-
-    def _settle(self, outcomes: list[tuple[Flight, Outcome]], *, warm: bool = True) -> None:
-        try:
-            self._parts.settler.settle(
-                [Settlement(flight.lease, outcome, flight.audio_s, warm) for flight, outcome in outcomes]
-            )
-        except Unavailable as error:
-            self._store.failed(error)
-            self._unsettled.append((outcomes, warm))
-        except ConfigurationError:
-            for flight, _ in outcomes:
-                self._return(flight)  # a missing table or role ends this worker; its jobs are not at fault
-            raise
-        else:
-            self._store.over()
-            for flight, outcome in outcomes:
-                if isinstance(outcome, Retry):
-                    self._hand_back.expect(outcome.after_s)
-                self._forget(flight)
-
-    def _settle_again(self) -> None:
-        """Settle what could not be settled before: what was computed need not be computed again."""
-        if self._unsettled and not self._store.resting:
-            waiting, self._unsettled = self._unsettled, []
-            for outcomes, warm in waiting:
-                self._settle(outcomes, warm=warm)
+    def _ended(self, flight: Flight, outcome: Outcome) -> None:
+        if isinstance(outcome, Retry):
+            self._hand_back.expect(outcome.after_s)
+        self._forget(flight)
 
     def _forget(self, flight: Flight) -> None:
         self._parts.keeper.let_go(flight.lease)
@@ -314,31 +223,22 @@ class Worker:
         deadline = time.monotonic() + self._limits.drain_s
         if self.held:
             event(_log, "worker.draining", jobs=self.held, drain_s=self._limits.drain_s)
-        waiting = [*self._ready, *(self._decoding.pop(future) for future in list(self._decoding) if future.cancel())]
-        self._ready.clear()
-        for flight in waiting:
+        cancelled = [self._decoding.pop(future) for future in list(self._decoding) if future.cancel()]
+        for flight in [*self._answering.put_down(), *cancelled]:
             self._return(flight)
         while (
-            (self._decoding or self._predicting or self._unsettled or self._hand_back.waiting)
+            (self._decoding or self._answering.under_way or self._unsettled.flights or self._hand_back.waiting)
             and time.monotonic() < deadline
             and not self._hurry.is_set()
         ):
             self._wait(self._limits.poll_s)
-            self._settle_again()
+            self._unsettled.try_again()
             self._hand_back.try_again()
-            for flight in self._take_decoded():
+            answered, warm = self._answering.take()
+            self._settle_answers(answered, warm=warm)
+            for flight in [*self._take_decoded(), *self._answering.put_down()]:
                 self._return(flight)
-            finished = self._take_predicted()
-            if finished is not None:
-                self._predicted(*finished)
-        waiting = list(self._decoding.values())
-        waiting += [flight for outcomes, _ in self._unsettled for flight, _ in outcomes]
-        self._decoding.clear()
-        self._unsettled.clear()
-        if self._predicting is not None:
-            waiting += self._predicting[1]
-            self._predicting = None
-            self._parts.model.end()
-        for flight in waiting:
+        for flight in [*self._decoding.values(), *self._answering.abandon(), *self._unsettled.forget()]:
             self._return(flight)
+        self._decoding.clear()
         self._hand_back.give_up()

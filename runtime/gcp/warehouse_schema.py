@@ -32,6 +32,7 @@ CLUSTERING: Final[dict[str, tuple[str, ...]]] = {
     "labels": ("tenant", "field", "value"),
     "failures": ("tenant", "kind", "fingerprint"),
     "audit": ("tenant", "actor", "action"),
+    "reviews": ("tenant", "model", "field"),
 }
 """What queries filter and group by, coarse first; BigQuery takes four at most.  Other tables: by tenant."""
 _TYPES: Final[dict[type, str]] = {

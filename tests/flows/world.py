@@ -17,10 +17,14 @@ from runtime.local.queue import LocalQueue
 from runtime.local.warehouse import LocalWarehouse
 from tests.clock import ManualClock
 from tests.making import make_job
+from workers.cascade import ALL_FIELDS, CascadeRules
+from workers.degradation import Degradation
+from workers.fallback import Fallback
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.parts import WorkerLimits, WorkerParts
+from workers.second_opinion import SecondOpinion
 from workers.settle import Settler, read_record
 from workers.worker import Worker
 
@@ -69,6 +73,9 @@ class World:
         self.keeper = Keeper(self.lanes, lease_s=limits.lease_s)
         self.model = ModelProcess("tests.models:scripted", {"journal": str(self.journal)}, start_timeout_s=60)
         self.settled: list[Record] = []
+        self.rules = CascadeRules(threshold=limits.confidence_threshold, fields=frozenset(ALL_FIELDS), prior=0.7)
+        self.fallback: Fallback | None = None
+        self.degradation = Degradation()
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
 
@@ -144,6 +151,8 @@ class World:
                 model_version="1",
                 settler=self.settler(),
                 clock=self.clock,
+                second=SecondOpinion(self.rules, self.fallback),
+                degradation=self.degradation,
             ),
             self.limits,
         )

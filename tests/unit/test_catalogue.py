@@ -3,13 +3,17 @@
 import pytest
 
 from earmark.errors import ConfigurationError
+from earmark.settings import Settings
+from tests.tiny_qwen import TINY_QWEN
 from workers.models.catalogue import MODELS, ModelSpec, check_packages, find_model
 
 
 def test_every_model_is_found_and_its_packages_are_here() -> None:
     """What the base install offers works on the base install."""
-    for name, spec in MODELS.items():
-        assert find_model(name) is spec
+    settings = Settings(model_path=str(TINY_QWEN), model_provider="openai")
+    for name in MODELS:
+        spec = find_model(name, settings)
+        assert spec.name == name
         check_packages(spec)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from earmark.vocabulary import Basis, ContentType
-from workers.models.listener.calibration import Calibration
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.content import (
     FEATURES,
     SOUNDING,
@@ -47,7 +47,7 @@ def events(speech: float, singing: float, music: float, seconds: float = 6.0) ->
 @pytest.fixture(scope="module")
 def judge() -> ContentJudge:
     """The shipped models."""
-    return ContentJudge(Calibration.load())
+    return ContentJudge(BuiltInCurves.load())
 
 
 def test_silence_is_measured(judge: ContentJudge) -> None:

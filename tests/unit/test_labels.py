@@ -5,7 +5,7 @@ import pytest
 
 from earmark.vocabulary import Basis, Genre, Instrument, Mood, Vocals
 from workers.models.listener import labels
-from workers.models.listener.calibration import Calibration
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.labels import GENRES, MOODS, TAGS, Labeller, averaged, vocal_answer
 from workers.models.listener.speech import Voice
 from workers.models.listener.tags import MSD_LABELS, MTT_LABELS, TagFrames
@@ -29,7 +29,7 @@ def tagged(*windows: dict[str, float]) -> TagFrames:
 @pytest.fixture(scope="module")
 def labeller() -> Labeller:
     """The shipped models."""
-    return Labeller(Calibration.load())
+    return Labeller(BuiltInCurves.load())
 
 
 def test_every_group_names_real_tags() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from earmark.vocabulary import Basis
+from workers.curves import Platt
 from workers.models.listener import speech
-from workers.models.listener.calibration import Calibration, Platt
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.english import common_words
 from workers.models.listener.speech import (
     FRAME,
@@ -126,7 +127,7 @@ def test_blocks_change_nothing(transcriber: Transcriber, monkeypatch: pytest.Mon
 
 def test_likely_english_is_rated() -> None:
     """Where English is likely, language and transcript carry their own confidences."""
-    curves = Calibration({"language": Platt(0.0, {"log_words": 1.0}), "transcript": Platt(1.0, {})})
+    curves = BuiltInCurves({"language": Platt(0.0, {"log_words": 1.0}), "transcript": Platt(1.0, {})})
     language, transcript = rated_words(said("seven words are more than nothing here"), curves)
     assert (language.value, transcript.value) == ("en", "seven words are more than nothing here")
     assert language.confidence == pytest.approx(8 / 9)
@@ -138,7 +139,7 @@ def test_likely_english_is_rated() -> None:
 )
 def test_nonsense_is_withheld(bias: float, language: str | None, text: str | None) -> None:
     """What is likelier not to be English has no language; what almost certainly is not has no transcript either."""
-    curves = Calibration({"language": Platt(bias, {}), "transcript": Platt(-2.0, {})})
+    curves = BuiltInCurves({"language": Platt(bias, {}), "transcript": Platt(-2.0, {})})
     found = rated_words(said("the the"), curves)
     assert [each.value for each in found] == [language, text]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.wording import spoken_number, word_errors, words
+from workers.wording import spoken_number, word_errors, words
 
 sentences = st.lists(st.sampled_from(["one", "two", "the", "tone"]), max_size=12).map(" ".join)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from earmark.metadata import Rated
 from earmark.vocabulary import Basis, ContentType
-from workers.models.listener.calibration import Calibration
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.events import FRAMES_PER_S, MUSIC, SINGING, SPEECH
 from workers.models.listener.speech import Voice
 from workers.models.listener.tags import TagFrames
@@ -86,13 +86,13 @@ def _smooth(values: Floats, rate_hz: float) -> Floats:
 class ContentJudge:
     """The fitted models, loaded."""
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, curves: BuiltInCurves) -> None:
         """Load the weights.
 
         Args:
-            calibration: Turns the classifier's probability into one that holds.
+            curves: Turn the classifier's probability into one that holds.
         """
-        self._calibration = calibration
+        self._curves = curves
         self._weights = _weights()
 
     def judge(
@@ -110,7 +110,7 @@ class ContentJudge:
             return Rated(value=ContentType.SILENCE, confidence=1.0, basis=Basis.MEASURED)
         probabilities = self.probabilities(frames, events, voice)
         best = int(np.argmax(probabilities))
-        return self._calibration.rated("content_type", SOUNDING[best], float(probabilities[best]))
+        return self._curves.rated("content_type", SOUNDING[best], float(probabilities[best]))
 
     def probabilities(self, frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Floats:
         """Uncalibrated probabilities of ``SOUNDING``."""

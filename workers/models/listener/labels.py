@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from earmark.metadata import Rated
 from earmark.vocabulary import Basis, Genre, Instrument, Mood, Vocals
-from workers.models.listener.calibration import Calibration, log_odds
+from workers.curves import log_odds
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.content import linear, softmax
 from workers.models.listener.events import MUSIC, SINGING, SPEECH
 from workers.models.listener.speech import Voice
@@ -142,13 +143,13 @@ def vocal_shares(frames: TagFrames, events: NDArray[np.float32], voice: Voice, w
 class Labeller:
     """The fitted models, loaded."""
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, curves: BuiltInCurves) -> None:
         """Load the weights.
 
         Args:
-            calibration: Turns raw scores into confidences.
+            curves: Turn raw scores into confidences.
         """
-        self._calibration = calibration
+        self._curves = curves
         self._weights = _weights()
 
     def label(self, frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Labels:
@@ -174,14 +175,12 @@ class Labeller:
         chances = 1.0 / (1.0 + np.exp(-np.clip(scores, -30.0, 30.0)))
         order = np.argsort(-chances)[:INSTRUMENT_MOST]
         kept = [index for index in order if chances[index] >= INSTRUMENT_FLOOR or index == order[0]]
-        return tuple(
-            self._calibration.rated("instruments", INSTRUMENTS[index], float(chances[index])) for index in kept
-        )
+        return tuple(self._curves.rated("instruments", INSTRUMENTS[index], float(chances[index])) for index in kept)
 
     def vocals(self, frames: TagFrames, events: NDArray[np.float32], voice: Voice) -> Rated[Vocals]:
         """Who sings or speaks, if anybody."""
         shares = vocal_shares(frames, events, voice, self._weights)
-        return self._calibration.rated("vocals", *vocal_answer(shares))
+        return self._curves.rated("vocals", *vocal_answer(shares))
 
 
 def vocal_answer(shares: Floats) -> tuple[Vocals, float]:

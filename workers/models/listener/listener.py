@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from earmark.domain import CLIP_RATE_HZ, Clip, Prediction
 from earmark.metadata import AudioMetadata, Rated, RatedContentType, RatedNumber, RatedText, uncalibrated_fields
 from earmark.vocabulary import Basis, ContentType
-from workers.models.catalogue import MODELS
+from workers.models.catalogue import find_model
 from workers.models.listener import key as keys
 from workers.models.listener import tempo as tempi
-from workers.models.listener.calibration import FITTED, TEMPO_AND_KEY, Calibration
+from workers.models.listener.built_in import FITTED, TEMPO_AND_KEY, BuiltInCurves
 from workers.models.listener.content import ContentJudge
 from workers.models.listener.description import describe
 from workers.models.listener.events import EventDetector
@@ -76,9 +76,9 @@ class Listener:
         self._tagger = Tagger(threads=1)
         self._events = EventDetector()
         self._transcriber = Transcriber(threads=1, at_once=threads)
-        self._calibration = Calibration.load(FITTED, TEMPO_AND_KEY)
-        self._judge = ContentJudge(self._calibration)
-        self._labeller = Labeller(self._calibration)
+        self._curves = BuiltInCurves.load(FITTED, TEMPO_AND_KEY)
+        self._judge = ContentJudge(self._curves)
+        self._labeller = Labeller(self._curves)
 
     def predict(self, clips: Sequence[Clip]) -> list[Prediction | None]:
         """One answer per clip; the clips of a batch are heard side by side and change nothing for each other."""
@@ -141,19 +141,17 @@ class Listener:
             if more.key is not None:
                 fields["key"] = self._key(more.key)
             if more.speech is not None:
-                fields["language"], fields["transcript"] = rated_words(more.speech, self._calibration)
+                fields["language"], fields["transcript"] = rated_words(more.speech, self._curves)
         metadata = AudioMetadata.model_validate(fields)
         return metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
 
     def _tempo(self, tempo: tempi.Tempo) -> Rated[float]:
         features = dict(zip(tempi.FEATURES, tempo.features, strict=True))
-        return _rated(
-            RatedNumber, round(tempo.bpm, 1), self._calibration.calibrated("tempo_bpm", features), tempo.score
-        )
+        return _rated(RatedNumber, round(tempo.bpm, 1), self._curves.calibrated("tempo_bpm", features), tempo.score)
 
     def _key(self, key: keys.Key) -> Rated[str]:
         features = dict(zip(keys.FEATURES, key.features, strict=True))
-        return _rated(RatedText, key.name, self._calibration.calibrated("key", features), key.score)
+        return _rated(RatedText, key.name, self._curves.calibrated("key", features), key.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +176,16 @@ def _results(more: _HeardMore) -> _Results:
 
 
 def _rated(kind: Callable[..., Rated[Value]], value: Value, confidence: float | None, score: float) -> Rated[Value]:
-    """An answer with its calibrated confidence, or with its raw score where nothing is fitted."""
+    """An answer with its calibrated confidence, or with its raw score where nothing is fitted.
+
+    A confidence that weighs several features is its own score: other curves can be fitted over it.
+    """
     if confidence is None:
         return kind(value=value, basis=Basis.UNCALIBRATED, score=score)
-    return kind(value=value, confidence=round(confidence, 4), basis=Basis.CALIBRATED)
+    kept = round(confidence, 4)
+    return kind(value=value, confidence=kept, basis=Basis.CALIBRATED, score=kept)
 
 
 def load(threads: int) -> Listener:
     """The listener for ``workers.models.catalogue``."""
-    return Listener(MODELS["listener"].version, threads)
+    return Listener(find_model("listener").version, threads)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from earmark.domain import CLIP_RATE_HZ
 from earmark.metadata import Rated
 from earmark.vocabulary import Basis
-from workers.models.listener.calibration import Calibration
+from workers.models.listener.built_in import BuiltInCurves
 from workers.models.listener.english import common_words
 from workers.models.listener.events import level_gain
 
@@ -315,7 +315,7 @@ def _blocks(samples: Samples) -> Iterator[Samples]:
         yield np.asarray(samples[start : start + size], np.float32)
 
 
-def rated_words(speech: Speech, calibration: Calibration) -> tuple[Rated[str], Rated[str]]:
+def rated_words(speech: Speech, curves: BuiltInCurves) -> tuple[Rated[str], Rated[str]]:
     """The language and the transcript, as far as they can be trusted.
 
     The recogniser knows English only and writes English nonsense for other languages: what is likelier not to be
@@ -323,12 +323,12 @@ def rated_words(speech: Speech, calibration: Calibration) -> tuple[Rated[str], R
     with the little confidence that it deserves, so that no real words are lost.
     """
     features = speech.features
-    english = calibration.calibrated("language", features)
-    right = calibration.calibrated("transcript", features)
+    english = curves.calibrated("language", features)
+    right = curves.calibrated("transcript", features)
     if not speech.text or english is None or english < LEAST_ENGLISH:
         return Rated(), Rated()
     basis = Basis.UNCALIBRATED if right is None else Basis.CALIBRATED
-    transcript: Rated[str] = Rated(value=speech.text, confidence=right, basis=basis)
+    transcript: Rated[str] = Rated(value=speech.text, confidence=right, basis=basis, score=right)
     if english < LIKELY_ENGLISH:
         return Rated(), transcript
-    return Rated(value="en", confidence=english, basis=Basis.CALIBRATED), transcript
+    return Rated(value="en", confidence=english, basis=Basis.CALIBRATED, score=english), transcript

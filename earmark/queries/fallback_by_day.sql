@@ -1,0 +1,21 @@
+-- How often the fallback was asked, how many fields it answered better, and what it cost, by day and primary model.
+-- @since TIMESTAMP = 2000-01-01T00:00:00Z    start of the window, included
+-- @until TIMESTAMP = 9999-01-01T00:00:00Z    end of the window, not included
+-- @tenant STRING = ''    one tenant; empty = all
+
+SELECT
+  FORMAT_TIMESTAMP('%Y-%m-%dT00:00:00Z', `at`) AS day,
+  model,
+  COUNT(*) AS jobs,
+  COUNTIF(fallback_model IS NOT NULL) AS asked,
+  SUM(fallback_fields) AS fields_taken,
+  SUM(fallback_usd) AS fallback_usd,
+  COUNTIF(review) AS for_review
+FROM jobs
+WHERE
+  status = 'done'
+  AND `at` >= @since
+  AND `at` < @until
+  AND (@tenant = '' OR tenant = @tenant)
+GROUP BY day, model
+ORDER BY day DESC, model

@@ -1,0 +1,151 @@
+"""Providers: what ships, what a file of one's own changes, and how faults in it are told."""
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import ConfigurationError
+from workers.models.provider import SHIPPED, Prices, Provider, load_providers
+
+SENTINEL = "sk-SENTINEL-0123456789"
+
+
+def written(folder: Path, text: str) -> Path:
+    """A file of providers."""
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_ships_can_be_used() -> None:
+    """OpenAI by forced function with a price for everything, vLLM and Ollama on this machine for nothing."""
+    providers = load_providers()
+    assert set(providers) == {"openai", "vllm", "ollama"}
+    openai = providers["openai"]
+    assert openai.output == "function"
+    assert openai.key_variable == "OPENAI_API_KEY"
+    assert openai.repair_model
+    assert all(getattr(openai.prices, name) > 0 for name in Prices.model_fields)
+    assert openai.regions == ()
+    assert providers["vllm"].output == "structured_outputs"
+    assert providers["vllm"].prices == Prices()
+
+
+def test_every_key_is_described() -> None:
+    """Somebody who writes a table finds what each key means."""
+    described = {name for name, field in Provider.model_fields.items() if field.description}
+    assert described == set(Provider.model_fields) - {"name"}
+
+
+def test_a_file_adds_tables_and_changes_single_keys(tmp_path: Path) -> None:
+    """What it does not name stays as it ships."""
+    path = written(
+        tmp_path,
+        '[mine]\nurl = "https://audio.example/v1/"\nmodel = "m"\n[openai]\nconcurrency = 9\nregions = ["eu"]\n',
+    )
+    providers = load_providers(path)
+    shipped = load_providers()["openai"]
+    assert providers["mine"].url == "https://audio.example/v1"
+    assert providers["openai"] == shipped.model_copy(update={"concurrency": 9, "regions": ("eu",)})
+    assert providers["vllm"] == load_providers()["vllm"]
+
+
+def test_another_model_needs_its_own_prices(tmp_path: Path) -> None:
+    """The shipped prices are those of the shipped model; billing by them would be silently wrong."""
+    with pytest.raises(ConfigurationError, match=r"Provider openai in .*mine\.toml.*other prices.*\[openai\.prices\]"):
+        load_providers(written(tmp_path, '[openai]\nmodel = "gpt-audio-2"\n'))
+    with pytest.raises(ConfigurationError, match=r"\[openai\.repair_prices\]"):
+        load_providers(written(tmp_path, '[openai]\nrepair_model = "gpt-7"\n'))
+    path = written(tmp_path, '[openai]\nmodel = "gpt-audio-2"\n[openai.prices]\naudio_in = 5\n')
+    assert load_providers(path)["openai"].prices == Prices(audio_in=5)
+    assert load_providers(written(tmp_path, '[openai]\nrepair_model = ""\n'))["openai"].repair_prices == Prices()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[mine]\nurl = "https://a/v1"\nmodle = "m"\nmodel = "m"', r"Provider mine in .*mine\.toml.*modle.*mean model"),
+        ('[openai]\noutput = "json"', r"openai.*output.*'function'"),
+        ('[openai]\nurl = "api.openai.com/v1"', r"url.*https://"),
+        ('[openai]\nurl = "https://a/v1?key=1"', r"url.*key_variable"),
+        ("[openai.prices]\naudio_in = -1", r"prices\.audio_in.*greater than or equal to 0"),
+        ("[openai.prices]\naudio = 1", r"prices\.audio.*mean audio_in"),
+        ('[mine]\nurl = "https://a/v1"', r"Provider mine.*model.*is missing"),
+        ('[mine]\nname = "x"\nurl = "https://a/v1"\nmodel = "m"', r"mine.*no key name.*heading"),
+        ('[Mine]\nurl = "https://a/v1"\nmodel = "m"', r"name.*a-z"),
+        ('concurrency = 3\n[mine]\nurl = "https://a/v1"', r"'concurrency' in .* outside a table"),
+        ("[openai]\nretries = 99", r"retries.*less than or equal to 10"),
+        ("[openai", r"Cannot read the providers in .*mine\.toml"),
+    ],
+)
+def test_faults_are_told_with_place_and_remedy(tmp_path: Path, text: str, told: str) -> None:
+    """File, table, key and what to do."""
+    with pytest.raises(ConfigurationError, match=told):
+        load_providers(written(tmp_path, text))
+
+
+def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    """By its name."""
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml"):
+        load_providers(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'api_key = "{SENTINEL}"',
+        f'key = "{SENTINEL}"',
+        f'key_variable = "{SENTINEL}"',
+        f'url = "https://user:{SENTINEL}@a/v1"',
+        f'url = "https://a/v1?api_key={SENTINEL}"',
+        f'concurrency = "{SENTINEL}"',
+        f'output = "{SENTINEL}"',
+        f'retires = "{SENTINEL}"',
+        f'prices = "{SENTINEL}"',
+    ],
+)
+def test_a_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    """Wherever somebody puts it, the error says what is wrong and not what was written."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_providers(written(tmp_path, f"[openai]\n{line}\n"))
+    assert "SENTINEL" not in str(caught.value)
+    assert "SENTINEL" not in repr(caught.value.__cause__)
+
+
+def test_data_stays_in_its_region() -> None:
+    """A tenant bound to a region is kept from every provider that does not name it."""
+    provider = load_providers()["openai"]
+    assert provider.keeps_within(None)
+    assert not provider.keeps_within("europe-west1")
+    assert not provider.keeps_within("")
+    bound = provider.model_copy(update={"regions": ("europe-west1",)})
+    assert bound.keeps_within("europe-west1")
+    assert not bound.keeps_within("europe-west4")
+
+
+def test_days_until_a_model_is_turned_off() -> None:
+    """Negative when it was; unknown where nothing is announced."""
+    provider = load_providers()["vllm"]
+    assert provider.days_left(date(2026, 1, 1)) is None
+    ending = provider.model_copy(update={"retires": date(2027, 1, 20)})
+    assert ending.days_left(date(2027, 1, 10)) == 10
+    assert ending.days_left(date(2027, 1, 21)) == -1
+
+
+def test_looking_imports_no_client() -> None:
+    """Neither the providers nor the adapter's module cost the second that the client does."""
+    code = (
+        "import sys; import workers.models.provider, workers.models.openai_compatible as adapter;"
+        "adapter.version_of(workers.models.provider.load_providers()['openai']);"
+        "print(*{'openai', 'httpx2', 'torch', 'transformers'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.stdout.strip(), ended.stderr) == ("", "")
+
+
+def test_no_shipped_table_holds_a_secret() -> None:
+    """Nor anything that looks like one."""
+    assert "sk-" not in SHIPPED.read_text(encoding="utf-8")

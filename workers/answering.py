@@ -1,0 +1,236 @@
+"""``Answering``: the models' part of a worker: decoded jobs in, jobs with an answer or a failure out.
+
+::
+
+    ready ──batch──► primary ──► strong answers ─────────────────────────► answered
+      │                 └──────► weak, missing or failed ──► fallback ──►┘
+      └── primary down, or lane degraded and primary busy ──►┘
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from earmark.domain import Prediction
+from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TransientError
+from workers.breaker import Breaker
+from workers.cascade import Reason
+from workers.flight import Flight, next_batch
+from workers.isolation import predict_isolated
+from workers.outage import Outage
+from workers.parts import WorkerLimits, WorkerParts
+from workers.second_opinion import Answer
+
+_log = logging.getLogger(__name__)
+
+MODEL_STARTS_MAX = 3
+"""Starts of the model that may fail in a row before a worker without a fallback gives up."""
+
+ASKING_BATCHES = 4
+"""Batches of jobs that may wait for the fallback; then no more are leased."""
+
+PRIMARY_WAIT_S = 5.0
+"""Seconds after which a job that only the primary may hear is offered again, while the primary is down."""
+
+Answers = list[Prediction | TransientError | None]
+Answered = tuple[list[tuple[Flight, Answer]], bool]
+"""Jobs with their answers, and whether the model was loaded before."""
+
+
+class Answering:
+    """One batch at the primary and some jobs at the fallback; used by one thread."""
+
+    def __init__(
+        self, parts: WorkerParts, limits: WorkerLimits, *, model: Outage, give_back: Callable[[Flight, float], None]
+    ) -> None:
+        """Start nothing; ``model`` says when the primary is worth starting, ``give_back`` ends a job without a try."""
+        self._parts = parts
+        self._limits = limits
+        self._model = model
+        self._give_back = give_back
+        self._second = parts.second
+        self._breaker = Breaker(parts.model_name)
+        self._predictor = ThreadPoolExecutor(1, "predict")
+        self._ready: list[Flight] = []
+        self._predicting: tuple[Future[Answers], list[Flight]] | None = None
+        self._asking: dict[Future[Answer], Flight] = {}
+        self._yielded = False
+        """Whether the low jobs that are ready have let high ones go before them."""
+        self._failed_starts = 0
+        self._loads_seen = 0
+        self._loading: Future[None] | None = None
+
+    @property
+    def ready(self) -> int:
+        """How many jobs wait for a model."""
+        return len(self._ready)
+
+    @property
+    def open(self) -> bool:
+        """Whether further jobs would be answered soon."""
+        crowded = len(self._asking) >= ASKING_BATCHES * self._limits.batch_jobs
+        return not crowded and (self._second.available or not self._model.resting)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a model is at work."""
+        return self._predicting is not None or bool(self._asking)
+
+    @property
+    def flights(self) -> list[Flight]:
+        """Every job here."""
+        return [*self._ready, *(self._predicting[1] if self._predicting else []), *self._asking.values()]
+
+    @property
+    def futures(self) -> list[Future[Any]]:
+        """What to wait for."""
+        return [*self._asking, *([self._predicting[0]] if self._predicting else [])]
+
+    def load(self) -> Future[None]:
+        """Load the primary while there is nothing for it to do yet."""
+        self._loading = self._predictor.submit(self._parts.model.start)
+        return self._loading
+
+    def add(self, flight: Flight) -> None:
+        """Take a decoded job."""
+        self._ready.append(flight)
+
+    def start(self, decoding: Collection[Flight], admit_urgent: Callable[[], None]) -> None:
+        """Give the models what is ready.
+
+        Args:
+            decoding: jobs that will be ready soon, a view of those there are at any moment.
+            admit_urgent: leases high jobs that came while a low batch was being prepared.
+        """
+        if self._predicting is None and not self._model.resting:
+            self._start_primary(decoding, admit_urgent)
+        self._call_fallback()
+
+    def _start_primary(self, decoding: Collection[Flight], admit_urgent: Callable[[], None]) -> None:
+        if self._ready and not self._yielded and not any(flight.urgent for flight in self._ready):
+            self._yielded = True  # once for each low batch, or low could wait for ever
+            admit_urgent()
+        batch = next_batch(
+            self._ready,
+            decoding=list(decoding),  # with those just admitted
+            max_jobs=self._limits.batch_jobs,
+            max_audio_s=self._limits.batch_audio_s,
+            now=self._parts.clock(),
+        )
+        if not batch or (self._second.exists and not self._breaker.admit()):
+            return
+        self._yielded &= batch[0].urgent
+        self._ready = [flight for flight in self._ready if flight not in batch]
+        timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
+        clips = [flight.clip for flight in batch if flight.clip is not None]
+        future = self._predictor.submit(
+            predict_isolated, lambda some: self._parts.model.predict(some, timeout_s=timeout_s), clips
+        )
+        self._predicting = (future, batch)
+
+    def _call_fallback(self) -> None:
+        """Let the fallback take what the primary cannot hear, or not soon enough."""
+        down = self._model.resting or self._breaker.open
+        busy = self._predicting is not None
+        for flight in list(self._ready) if self._second.exists and (down or busy) else []:
+            job = flight.lease.job
+            waited_s = (self._parts.clock() - job.enqueued_at).total_seconds()
+            if not (down or self._parts.degradation.lasts(job.lane, waited_s)):
+                continue
+            if flight.primary_only or self._second.refusal(job) is not None:
+                if down:  # it would keep a slot from jobs that the fallback can answer
+                    self._ready.remove(flight)
+                    self._give_back(flight, PRIMARY_WAIT_S)
+                continue
+            flight.instead = Reason.PRIMARY_DOWN if down else Reason.DEGRADED
+            if self._ask(flight, flight.instead):
+                self._ready.remove(flight)
+
+    def take(self) -> Answered:
+        """The jobs that have an answer or a failure by now.
+
+        Raises:
+            ModelUnavailable: the primary did not start, several times in a row, and there is no fallback.
+        """
+        answered = []
+        for future in [future for future in self._asking if future.done()]:
+            flight, answer = self._asking.pop(future), future.result()
+            if answer.prediction is None and flight.instead is not None and not isinstance(answer.error, NoAnswer):
+                flight.instead, flight.primary_only = None, True  # so the job waits for the primary, without a try
+                self._ready.append(flight)
+            else:
+                answered.append((flight, answer.after(flight.primary)))
+        warm = True
+        if self._predicting is not None and self._predicting[0].done():
+            (future_answers, batch), self._predicting = self._predicting, None
+            warm = self._parts.model.loads == self._loads_seen
+            answered += self._heard(future_answers, batch)
+            self._loads_seen = self._parts.model.loads
+        return answered, warm
+
+    def _heard(self, future: Future[Answers], batch: list[Flight]) -> list[tuple[Flight, Answer]]:
+        """What the primary said: what needs nobody else's answer."""
+        try:
+            answers = future.result()
+        except ModelUnavailable as error:
+            self._failed(error, batch)
+            return []
+        except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
+            answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
+            _log.exception("batch.failed")
+        self._failed_starts = 0
+        self._model.over()
+        # One clip that fails alone a second time is at fault itself; so says its history.
+        if all(isinstance(answer, TransientError) for answer in answers) and not batch[0].suspect:
+            self._breaker.failed(ModelUnavailable(f"every clip of a batch failed: {answers[0]}"))
+        else:
+            self._breaker.succeeded()
+        final = []
+        for flight, answer in zip(batch, answers, strict=True):
+            flight.primary = self._parts.calibrate(answer) if isinstance(answer, Prediction) else answer
+            if not self._ask(flight, Reason.PRIMARY_FAILED if isinstance(answer, TransientError) else Reason.NO_ANSWER):
+                final.append((flight, Answer.of_primary(flight.primary)))
+        return final
+
+    def _failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
+        """No clip is at fault: no try is spent, and there is a pause before the next start."""
+        self._failed_starts += 1
+        pause_s = self._model.failed(error)
+        self._breaker.withdrawn()
+        for flight in batch:
+            if self._second.exists and self._second.refusal(flight.lease.job) is None and not flight.primary_only:
+                self._ready.append(flight)
+            else:
+                self._give_back(flight, pause_s if self._second.exists else 0.0)
+        if self._failed_starts >= MODEL_STARTS_MAX and not self._second.exists:
+            raise error
+
+    def _ask(self, flight: Flight, reason: Reason) -> bool:
+        """Ask the fallback about what is open; False when nothing is."""
+        primary = flight.primary if isinstance(flight.primary, Prediction) else None
+        asked = self._second.questions(primary, reason)
+        if asked and flight.clip is not None:
+            self._asking[self._second.submit(flight.lease.job, flight.clip, primary, asked)] = flight
+        return bool(asked)
+
+    def put_down(self) -> list[Flight]:
+        """Take back what no model has begun with."""
+        flights, self._ready = self._ready, []
+        return flights
+
+    def abandon(self) -> list[Flight]:
+        """Take back everything; a primary at work is ended."""
+        flights, self._ready = self.flights, []
+        self._asking.clear()
+        if self._predicting is not None:
+            self._predicting = None
+            self._parts.model.end()
+        return flights
+
+    def close(self) -> None:
+        """End the threads, without waiting for a model that is only being loaded."""
+        if self._loading is not None and not self._loading.done():
+            self._parts.model.end()  # nobody needs it any more
+        self._predictor.shutdown(wait=True, cancel_futures=True)
+        self._second.close()
