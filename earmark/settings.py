@@ -43,6 +43,12 @@ class Settings(BaseModel):
     model_windows: int = Field(
         6, ge=1, le=1000, description="Most windows of 30 s of a recording that a language model hears for its tags."
     )
+    model_speech_windows: int = Field(
+        120,
+        ge=1,
+        le=10_000,
+        description="Most windows of 30 s of a recording with speech that it transcribes, from the beginning.",
+    )
     model_provider: str = Field(
         "", description="Provider that serves the model `openai_compatible`, a table of the file of providers."
     )

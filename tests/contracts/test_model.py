@@ -11,20 +11,32 @@ import pytest
 from earmark.domain import Clip, Technical
 from earmark.metadata import AudioMetadata
 from earmark.ports import Model
+from earmark.settings import Settings
 from earmark.vocabulary import Basis, ContentType
+from tests.servers.openai import OpenAIServer
+from tests.tiny_qwen import TINY_QWEN
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.model_process import load
-from workers.models.catalogue import MODELS
+from workers.models.catalogue import MODELS, find_model
+from workers.models.openai_compatible import OpenAICompatible
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
 NAMES = ("piano-solo.wav", "speech-english-prompts.wav", "waterfall.m4a", "narration-over-music.ogg")
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
-def model(request: pytest.FixtureRequest) -> Model:
-    """A loaded model of the catalogue."""
-    return load(MODELS[request.param].factory, {"threads": len(os.sched_getaffinity(0))})
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+    """A loaded model of the catalogue: Qwen2-Audio on tiny weights, a provider over HTTP on this machine."""
+    with OpenAIServer() as server:
+        providers = tmp_path_factory.mktemp("providers") / "providers.toml"
+        providers.write_text(f'[vllm]\nurl = "{server.url}"\n')
+        settings = Settings(model_path=str(TINY_QWEN), model_provider="vllm", providers=providers)
+        spec = find_model(request.param, settings)
+        made = load(spec.factory, {"threads": len(os.sched_getaffinity(0)), **spec.options})
+        yield made
+        if isinstance(made, OpenAICompatible):
+            made.close()
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +87,7 @@ def test_every_answer_keeps_the_schema_and_its_word(model: Model, clips: list[Cl
                     assert entry.confidence is None
                 elif entry.basis is Basis.UNCALIBRATED:
                     assert entry.confidence is None
-                    assert entry.score is not None
+                    assert entry.score is None or 0 <= entry.score <= 1
                     assert field in answer.uncalibrated
                 else:
                     assert entry.confidence is not None
@@ -84,7 +96,9 @@ def test_every_answer_keeps_the_schema_and_its_word(model: Model, clips: list[Cl
 
 @pytest.mark.slow
 def test_content_type_and_words_are_right(model: Model, clips: list[Clip]) -> None:
-    """The examples are what their page says they are."""
+    """The examples are what their page says they are, to the model that is to be trusted on real audio."""
+    if model.name != "listener":
+        pytest.skip("it knows made-up sounds only")
     piano, prompts, waterfall, narration = heard(model, clips)
     assert piano is not None
     assert piano.content_type.value is ContentType.MUSIC

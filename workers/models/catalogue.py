@@ -1,10 +1,8 @@
 """The models there are, by name; looking here imports none of them."""
 
 import importlib.util
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from earmark.errors import ConfigurationError
@@ -12,10 +10,7 @@ from earmark.metadata import AudioMetadata
 from earmark.settings import Settings
 from workers.models.prompt import prompt_version
 from workers.models.provider import Provider, load_providers
-from workers.models.weights_folder import folder_version
-
-HUB_NAME: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-"""As ``Qwen/Qwen2-Audio-7B-Instruct``; anything else is a path."""
+from workers.models.weights_folder import folder_version, is_folder_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +54,15 @@ def _qwen2_audio(settings: Settings) -> ModelSpec:
         )
         raise ConfigurationError(message)
     asked = prompt_version(AudioMetadata.model_fields)
-    here = Path(path).expanduser().exists() or not HUB_NAME.fullmatch(path)
-    weights = folder_version(path) if here else f"{path.rpartition('/')[2]}@{settings.model_revision or 'newest'}"
+    numbers = "" if settings.model_dtype == "auto" else f".{settings.model_dtype}"
+    weights = (
+        folder_version(path)
+        if is_folder_name(path)
+        else f"{path.rpartition('/')[2]}@{settings.model_revision or 'newest'}"
+    )
     return ModelSpec(
         name="qwen2_audio",
-        version=f"1.{weights}.{asked}.w{settings.model_windows}",
+        version=f"1.{weights}.{asked}.w{settings.model_windows}-{settings.model_speech_windows}{numbers}",
         factory="workers.models.qwen2_audio:load",
         packages=("torch", "transformers", "llguidance"),
         options={
@@ -71,6 +70,7 @@ def _qwen2_audio(settings: Settings) -> ModelSpec:
             "dtype": settings.model_dtype,
             "attention": settings.model_attention,
             "windows": settings.model_windows,
+            "speech_windows": settings.model_speech_windows,
             "audio_s": settings.batch_audio_s,
             "revision": settings.model_revision,
         },

@@ -6,7 +6,7 @@
          └─► speech or mixed, and longer than a window: every window again, for its words
 
 Music and sound are heard in ``windows`` windows spread over a clip; speech is transcribed whole, up to
-``MOST_SPEECH_WINDOWS``.  ``covered_s`` says how much was heard, whichever it was.
+``speech_windows``.  ``covered_s`` says how much was heard, whichever it was.
 """
 
 import gc
@@ -73,8 +73,8 @@ class Qwen2Audio:
 
     name = "qwen2_audio"
 
-    def __init__(self, network: Network, *, version: str, windows: int, audio_s: float) -> None:
-        """Take a network, its version, windows a clip of music or sound, and seconds of audio a call.
+    def __init__(self, network: Network, *, version: str, windows: int, speech: int, audio_s: float) -> None:
+        """Take a network, its version, windows a clip of music or sound, those of speech, and seconds of audio a call.
 
         Raises:
             ModelUnavailable: the network fails its self-test.
@@ -82,6 +82,7 @@ class Qwen2Audio:
         self.version = version
         self._network = network
         self._windows = windows
+        self._speech_windows = speech
         self._budget = AudioBudget(audio_s)
         self._prepares = ThreadPoolExecutor(1, "mel")
         check_network(network)
@@ -124,7 +125,7 @@ class Qwen2Audio:
             and merged[place].content_type.value in _SPEECH
             and views[place] != [Window(0, clip.samples)]  # or every word was heard already
         }
-        cuts = {place: speech_windows(_samples(clip))[:MOST_SPEECH_WINDOWS] for place, clip in spoken.items()}
+        cuts = {place: speech_windows(_samples(clip))[: self._speech_windows] for place, clip in spoken.items()}
         said = self._ask(spoken, cuts, SPOKEN)
         found: list[_Heard | None] = []
         for place, clip in enumerate(clips):
@@ -204,6 +205,7 @@ def load(
     dtype: str = "auto",
     attention: str = "sdpa",
     windows: int = 4,
+    speech_windows: int = MOST_SPEECH_WINDOWS,
     audio_s: float = 240.0,
     revision: str = "",
 ) -> Qwen2Audio:
@@ -215,6 +217,7 @@ def load(
         dtype: auto, bfloat16, float16 or float32; auto = bfloat16 on a GPU, float32 on a CPU.
         attention: sdpa, eager or flash_attention_2.
         windows: The most windows of 30 s of a clip of music or sound.
+        speech_windows: The most of a clip with speech that are transcribed, from its beginning.
         audio_s: Seconds of audio in one call, padding counted; less after memory ran out.
         revision: Of a model on the hub: branch, tag or commit.
 
@@ -224,4 +227,4 @@ def load(
     network = load_network(path, dtype=dtype, attention=attention, revision=revision, threads=threads)
     folder = Path(path).expanduser()
     version = folder_version(folder) if folder.is_dir() else network.commit or revision or path
-    return Qwen2Audio(network, version=version, windows=windows, audio_s=audio_s)
+    return Qwen2Audio(network, version=version, windows=windows, speech=speech_windows, audio_s=audio_s)
