@@ -17,6 +17,7 @@ from runtime import exit_status
 from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
+from runtime.validate_command import register as register_validate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 app.add_typer(dlq, name="dlq")
 register_calibration(app)
+register_validate(app)
 
 Paths = Annotated[list[str], typer.Argument(help="Files and folders.", show_default=False)]
 Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]

@@ -46,7 +46,7 @@ class Gathered:
 
 def say(text: str) -> None:
     """Tell the person on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False, emoji=False)
 
 
 def gather_file(path: Path, *, asked: Identity, spec: Identity | None, listening: OpenListening) -> Gathered:

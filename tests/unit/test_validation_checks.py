@@ -29,8 +29,8 @@ DOUBLES = "tests.validation_doubles:moody"
 
 @pytest.fixture
 def sounds(tmp_path: Path) -> Sounds:
-    """Sounds in a folder."""
-    return Sounds(tmp_path)
+    """Sounds in a folder, and programmes of noise over and over, which is made quickly."""
+    return Sounds(tmp_path, Sounds(tmp_path).clip("noise", 1.0, seed=99))
 
 
 @pytest.fixture(autouse=True)

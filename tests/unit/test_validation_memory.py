@@ -28,7 +28,8 @@ def smi(folder: Path, monkeypatch: pytest.MonkeyPatch, apps: str, used: str = "4
     program = folder / memory.SMI
     program.write_text(
         "#!/bin/sh\n"
-        f"case $1 in *compute-apps*) printf '{apps}';; *memory.used*) printf '{used}';; *name*) printf 'A\\nB\\n';; esac\n"
+        f"case $1 in *compute-apps*) printf '{apps}';; *memory.used*) printf '{used}';;\n"
+        "*name*) printf 'A\\nB\\n';; esac\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")

@@ -1,10 +1,12 @@
 """Target files: what ships, what people add, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from earmark.errors import ConfigurationError
+from earmark.metadata import AudioMetadata
 from runtime.validate import SHIPPED
 from workers.validation.figures import FIGURES
 from workers.validation.targets import load_targets
@@ -82,3 +84,13 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "gone", tmp_path, tmp_path / "binary"):
         with pytest.raises(ConfigurationError, match="Cannot read the targets"):
             load_targets(SHIPPED, path)
+
+
+def test_the_page_names_every_figure() -> None:
+    """What a target file may set a limit for."""
+    page = (Path(__file__).parents[2] / "docs" / "validation.md").read_text(encoding="utf-8")
+    for name in FIGURES:
+        stem = re.sub(r"_(300s|1500s|at_4|at_16)$", "", name)
+        field = re.fullmatch(rf"(ece|auroc)_({'|'.join(AudioMetadata.model_fields)})", name)
+        told = f"`{field[1]}_FIELD`" if field else f"`{name}`" if stem == name else f"`{stem}_"
+        assert told in page, name

@@ -111,7 +111,7 @@ def test_a_part_is_never_go() -> None:
 
 
 @given(some.lists(some.sampled_from(list(Status)), min_size=8, max_size=8), some.booleans())
-def test_go_means_that_nothing_fails_and_something_passes(statuses: list[Status], interrupted: bool) -> None:
+def test_go_means_that_nothing_fails_and_something_passes(statuses: list[Status], interrupted: bool) -> None:  # noqa: FBT001
     """For any results; why is one line."""
     found = [CheckResult(check, status, "x") for check, status in zip(Check, statuses, strict=True)]
     given_verdict = verdict(found, interrupted=interrupted)
