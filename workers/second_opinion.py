@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,11 +13,15 @@ from earmark.errors import NoAnswer, TransientError, Unavailable
 from earmark.log import event
 from earmark.metadata import AudioMetadata, uncalibrated_fields
 from workers.cascade import ALL_FIELDS, CascadeRules, Reason, Refusal, merge, weak_fields
+from workers.daemon_threads import DaemonThreads
 from workers.fallback import Fallback
 from workers.reply import Reply
 from workers.spend import Cap
 
 _log = logging.getLogger(__name__)
+
+LEAVE_S = 2.0
+"""Seconds questions under way may take to end when the worker does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class SecondOpinion:
         """Take the rules, and the fallback with its guards; without both, nobody is ever asked."""
         self._rules = rules or CascadeRules(threshold=0.0, fields=frozenset(), prior=0.0)
         self._fallback = fallback
-        self._threads = ThreadPoolExecutor(fallback.concurrency, "fallback") if fallback else None
+        self._threads = DaemonThreads(fallback.concurrency, "fallback") if fallback else None
 
     @property
     def available(self) -> bool:
@@ -133,10 +137,10 @@ class SecondOpinion:
         )
 
     def close(self) -> None:
-        """Wait for the questions under way, and give back money that was set aside."""
+        """Leave the questions under way, whose jobs were handed back, and give back money that was set aside."""
         if self._fallback is not None and self._threads is not None:
             self._fallback.provider.close()
-            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._threads.close(wait_s=LEAVE_S)
             self._fallback.spend.close()
 
     def _reply(

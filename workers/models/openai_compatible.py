@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -32,6 +32,7 @@ from earmark.errors import (
 from earmark.log import event
 from earmark.metadata import AudioMetadata, RatedContentType, uncalibrated_fields
 from earmark.vocabulary import Basis, ContentType
+from workers.daemon_threads import DaemonThreads
 from workers.models.answer import FIELDS, chosen_fields
 from workers.models.chat_request import answer_tokens, question_tokens
 from workers.models.exchange import Exchange, Heard
@@ -46,8 +47,8 @@ _log = logging.getLogger(__name__)
 
 WARNED_DAYS: Final = 60
 """Days before a model is turned off from which each start says so."""
-
-
+LEAVE_S: Final = 1.0
+"""Seconds requests under way may take to end when the connection is closed."""
 CLOSED: Final = "The connection to the provider was closed; the worker is stopping"
 
 
@@ -113,7 +114,7 @@ class OpenAICompatible:
         self._closed = threading.Event()
         self._client = ChatClient(provider, environment=environment, clock=clock, sleep=sleep or self._closed.wait)
         self._exchange = Exchange(self._client, provider)
-        self._pool = ThreadPoolExecutor(provider.concurrency, thread_name_prefix=provider.name)
+        self._pool = DaemonThreads(provider.concurrency, provider.name)
 
     def __repr__(self) -> str:
         """Name and version, nothing secret."""
@@ -183,9 +184,9 @@ class OpenAICompatible:
         return [reply.prediction for reply in replies]
 
     def close(self) -> None:
-        """End all waits, let what is under way end, hang up."""
+        """End all waits, give what is under way a moment to end, hang up."""
         self._closed.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close(wait_s=LEAVE_S)
         self._client.close()
 
     def __enter__(self) -> Self:
