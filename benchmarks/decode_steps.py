@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -16,9 +17,8 @@ from workers.models.constrained import ConstrainedDecoding, Grammar
 class Steps(NamedTuple):
     """What a clock saw."""
 
-    count: int
-    decode_s: float
-    """Seconds that the steps took together, the prompts left out."""
+    number: int
+    """How many there were."""
     median_s: float
     """Seconds of one step."""
     prefill_s: float
@@ -69,12 +69,10 @@ def steps_of(entries: list[tuple[float, bool]], began: float) -> Steps:
         entries: when, in seconds, and whether it was for one token; else it was for a prompt.
         began: when the clock began.
     """
-    lasted = sorted(
-        time_s - before_s for (before_s, _), (time_s, is_step) in zip(entries, entries[1:], strict=False) if is_step
-    )
+    lasted = sorted(time_s - before_s for (before_s, _), (time_s, is_step) in pairwise(entries) if is_step)
     first_s = next((time_s for time_s, is_step in reversed(entries) if not is_step), began)
     median_s = lasted[len(lasted) // 2] if lasted else 0.0
-    return Steps(len(lasted), sum(lasted), median_s, first_s - began)
+    return Steps(len(lasted), median_s, first_s - began)
 
 
 def decode(

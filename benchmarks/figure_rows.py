@@ -1,9 +1,12 @@
-"""Rows of the README's table of figures about lanes, Pub/Sub and kills."""
+"""Rows of the README's table of figures about lanes, Pub/Sub and kills, and about language models."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 Rows = list[tuple[str, str, str]]
+
+BATCHES: Final = (1, 8, 32)
+"""Of Qwen2-Audio."""
 
 
 def lanes(found: Mapping[str, float]) -> Rows:
@@ -82,3 +85,44 @@ GOOGLE_CLOUD: Final[Mapping[str, Callable[[Mapping[str, float]], Rows]]] = {
     "pubsub": pubsub,
     "chaos": chaos,
 }
+
+
+def qwen2_audio(found: Mapping[str, float]) -> Rows:
+    """Throughput beside plain ``generate``, and what the grammar costs."""
+
+    def each(name: str) -> str:
+        return " / ".join(f"{found[name.format(batch)]:.2f}" for batch in BATCHES)
+
+    tokens = " / ".join(
+        f"{batch * found[f'batch_{batch}_steps_per_s'] / found['plain_steps_per_s']:.2f}" for batch in BATCHES
+    )
+    named = " / ".join(map(str, BATCHES))
+    what = f"Qwen2-Audio in process, tiny weights, one thread, batch {named}"
+    rows: Rows = [
+        (f"{what}: clips a second ÷ plain `generate` one by one", each("batch_{}_ratio"), ""),
+        ("the same: tokens decoded a second ÷ its", tokens, ""),
+        ("the same: a decode step with grammar and record ÷ the same without", each("overhead_{}_ratio"), ""),
+    ]
+    mask = f"{found['mask_mean_ms']:.2f} / {found['mask_p99_ms']:.1f} / {found['mask_answer_ms']:.0f} ms"
+    rows.append(("the mask of one row, 151,643 tokens, whole schema: mean / p99 / sum of an answer", mask, ""))
+    rows.append(("parsing an answer and scoring its fields", f"{found['reading_ms']:.1f} ms", ""))
+    return rows
+
+
+def fallback(found: Mapping[str, float]) -> Rows:
+    """What asking for fields saves."""
+
+    def share(name: str) -> str:
+        tokens, short, long = (found[f"{name}_{what}_saved"] for what in ("tokens", "usd", "long_usd"))
+        return f"{tokens:.0%} / {short:.0%} / {long:.0%}"
+
+    right = " / ".join(f"{found[f'{name}_right']:.0%}" for name in ("nobody", "listed", "best", "whole"))
+    what = f"fallback per field, default fields, {found['clips']:.0f} made-up clips, saved beside whole records"
+    return [
+        (f"{what}: tokens / dollars / dollars at 30 s a clip", share("listed"), ""),
+        ("the same, all fields listed", share("all"), ""),
+        ("fields right: no fallback / per field / whole records, better answers / whole records, replaced", right, ""),
+    ]
+
+
+MODELS: Final[Mapping[str, Callable[[Mapping[str, float]], Rows]]] = {"qwen2_audio": qwen2_audio, "fallback": fallback}

@@ -87,8 +87,7 @@ def ours(network: Network, rows: int, clips: Sequence[Clip]) -> Callable[[], Hea
             said = model.predict(clips)
         wall_s = time.perf_counter() - began
         answers = tuple(
-            answer
-            and (answer.metadata.content_type.value, answer.metadata.key.value, answer.metadata.transcript.value)
+            answer and (answer.metadata.content_type.value, answer.metadata.key.value, answer.metadata.transcript.value)
             for answer in said
         )
         return Heard(len(clips) / wall_s, 1 / clock.steps.median_s, answers)
@@ -103,9 +102,7 @@ def _told(answer: dict[str, Any]) -> tuple[Any, ...]:
 def compared(network: Network, folder: Path, *, batches: Sequence[int], clips: int, rounds: int) -> dict[str, float]:
     """Clips and decode steps a second of the production path at each batch, beside plain ``generate``."""
     heard = [tiny_clip(folder, KINDS[seed % len(KINDS)], CLIP_S, seed) for seed in range(clips)]
-    contestants = {"plain": plain(TINY_QWEN, heard)} | {
-        f"batch_{rows}": ours(network, rows, heard) for rows in batches
-    }
+    contestants = {"plain": plain(TINY_QWEN, heard)} | {f"batch_{rows}": ours(network, rows, heard) for rows in batches}
     took: dict[str, list[Heard]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, hear in contestants.items():

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
+from benchmarks import qwen2_audio_gpu
+from benchmarks.big_vocabulary import HEAD_ROWS
+from benchmarks.qwen2_audio_gpu import random_network
 from tests.tiny_qwen import TINY_QWEN, tiny_clip, tiny_sound
 from workers.models import qwen2_audio_network
 from workers.models.audio_batches import AudioBudget, Batching
@@ -31,40 +33,14 @@ pytestmark = [
 ]
 
 SHORT = ("content_type", "key")
-FULL_SIZE = {
-    "vocab_size": 156_032, "hidden_size": 4096, "intermediate_size": 11_008, "num_hidden_layers": 32,
-    "num_attention_heads": 32, "num_key_value_heads": 32, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5,
-}  # fmt: skip
-"""Of the published model's decoder; the audio tower's are the defaults of transformers."""
 ROUNDING = 0.15
 """Most that a log-probability may differ between batches in bfloat16, whose numbers have three digits."""
-
-
-def full_size(text: dict[str, Any], audio: dict[str, Any], device: str, dtype: torch.dtype) -> Network:
-    """The architecture with random weights, and the tiny model's tokenizer."""
-    tiny = load_network(str(TINY_QWEN), dtype="auto", attention="sdpa", revision="", threads=4)
-    config = Qwen2AudioConfig(
-        text_config={"model_type": "qwen2", **text},
-        audio_config={"model_type": "qwen2_audio_encoder", **audio},
-        audio_token_index=tiny.model.config.audio_token_index,
-    )
-    config._attn_implementation = "sdpa"
-    torch.manual_seed(0)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with torch.device(device):
-            model = Qwen2AudioForConditionalGeneration(config).eval()
-    finally:
-        torch.set_default_dtype(before)
-    model.generation_config = tiny.model.generation_config
-    return Network(model, tiny.processor, place="random weights", threads=4)
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
     """8.4 billion parameters in bfloat16."""
-    built = full_size(FULL_SIZE, {}, "cuda", torch.bfloat16)
+    built = random_network("cuda", torch.bfloat16)
     yield built
     del built
     gc.collect()
@@ -130,7 +106,7 @@ def test_the_head_takes_no_memory_for_the_prompt(network: Network, monkeypatch: 
 
     hooked = peak_bytes()
     monkeypatch.setattr(qwen2_audio_network, "_last_position", lambda _module, arguments: arguments)
-    whole_bytes = 2 * inputs["input_ids"].numel() * FULL_SIZE["vocab_size"]
+    whole_bytes = 2 * inputs["input_ids"].numel() * HEAD_ROWS
     assert peak_bytes() - hooked > 0.5 * whole_bytes
 
 
@@ -163,3 +139,12 @@ def test_running_out_of_memory_halves_the_batch(network: Network) -> None:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert all(isinstance(trace, Trace) for trace in traces)
     assert budget.audio_s < 16 * 30.0
+
+
+def test_the_script_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a GPU with peaks of memory, and what GPUs are known is told by their data sheets."""
+    qwen2_audio_gpu.main(["--config", "tiny", "--batches", "1,2", "--tokens", "8", "--rounds", "1"])
+    told = capsys.readouterr().out
+    rows = [line for line in told.splitlines() if line.startswith(("| 1 |", "| 2 |"))]
+    assert len(rows) == 2
+    assert not any(qwen2_audio_gpu.UNKNOWN in row for row in rows)

@@ -57,8 +57,8 @@ def completion_of(models: Mapping[str, Kind], body: Mapping[str, Any], samples: 
     """The right answer of a model; raises ``Refused`` as it would."""
     kind = models.get(body["model"])
     if kind is None:
-        message = f"The model {body['model']} does not exist"
-        raise Refused(message, "model")
+        why = f"The model {body['model']} does not exist"
+        raise Refused(why, "model")
     _taken(kind, body, samples)
     text = " ".join(part["text"] for part in _parts(body) if part["type"] == "text")
     schema = _schema(body)

@@ -35,7 +35,7 @@ def _wav(file: bytes) -> Reals:
 
 
 def _mp3(file: bytes) -> Reals:
-    with av.open(io.BytesIO(file), format="mp3") as read:
+    with av.open(io.BytesIO(file), "r", format="mp3") as read:
         resampler = av.AudioResampler("s16", "mono", RATE_HZ)
         pieces = [out.to_ndarray()[0] for frame in read.decode(audio=0) for out in resampler.resample(frame)]
     return np.concatenate(pieces) / 32767.0

@@ -171,8 +171,8 @@ class _Answering(BaseHTTPRequestHandler):
         elif fault.error is not None:
             self._fail(fault)
         elif refused is not None:
-            error = {"message": str(refused), "type": "invalid_request_error", "param": refused.param or None}
-            self._send(404 if refused.param == "model" else 400, json.dumps({"error": error}).encode())
+            told = {"message": str(refused), "type": "invalid_request_error", "param": refused.param or None}
+            self._send(404 if refused.param == "model" else 400, json.dumps({"error": told}).encode())
         else:
             if fault.change is not None:
                 fault.change(completion)
