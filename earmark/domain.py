@@ -161,6 +161,9 @@ class Provenance(Frozen):
     """Id of the calibration artefact the confidences of the primary come from; empty = what ships with the model."""
     fallback_model: str = ""
     """The fallback that was asked, with the name the provider gives its model; empty = none was."""
+    fallback_version: str = ""
+    fallback_covered_s: NonNegativeFloat = 0.0
+    """Seconds of audio the fallback listened to."""
     fallback_fields: tuple[str, ...] = ()
     """Fields answered by the fallback model."""
     routes: tuple[FieldRoute, ...] = ()

@@ -7,6 +7,7 @@
     │   ├── Unavailable           a queue, store, warehouse or source cannot be reached now
     │   │   ├── ModelUnavailable  the whole batch has no model
     │   │   ├── Throttled         a provider asks for a pause
+    │   │   ├── RateLimited       our own limit on use per minute; nobody else is at fault
     │   │   └── QuotaExhausted    a provider's account has no money or quota left
     │   ├── ModelCrashed          the model's process died
     │   ├── NoAnswer              the model ran and said nothing about a clip
@@ -58,6 +59,17 @@ class Throttled(Unavailable):
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         """Take a message and the seconds the provider asks to wait, None = it did not say."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimited(Unavailable):
+    """Our own limit on use per minute would let a question through too late; whom it was for is not at fault."""
+
+    kind = "rate_limited"
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        """Take a message and the seconds until the limit has room."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

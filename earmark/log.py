@@ -1,6 +1,7 @@
 """Structured log events: a stable name, ``noun.verb_past``, and fields.
 
-Modules call ``event(logger, "job.settled", job_id=…)``; only the command line attaches an output.
+Modules call ``event(logger, "job.settled", job_id=…)``; only the command line attaches an output, and the processes
+it starts attach the same.
 """
 
 import json
@@ -76,8 +77,17 @@ def masked_lines(text: str) -> str:
     return "\n".join(masked(line) for line in text.splitlines())
 
 
+def attached() -> tuple[str, Literal["json", "text"]] | None:
+    """Level and style of what ``attach`` sends, for another process to do likewise; None = nothing is attached."""
+    for output in logging.getLogger().handlers:
+        if isinstance(output.formatter, _Json | _Text):
+            level = logging.getLevelName(logging.getLogger("earmark").getEffectiveLevel())
+            return level, "text" if isinstance(output.formatter, _Text) else "json"
+    return None
+
+
 def attach(level: str, style: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
-    """Send events to a stream (default: standard error); called once, by the command line."""
+    """Send events to a stream (default: standard error); called once a process, by its main function."""
     stream = sys.stderr if stream is None else stream
     output = logging.StreamHandler(stream)
     text = style == "text" or (style == "auto" and stream.isatty())

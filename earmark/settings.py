@@ -18,6 +18,8 @@ from pydantic_core import ErrorDetails
 from earmark.errors import ConfigurationError
 
 PREFIX = "EARMARK_"
+PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
+"""Name of a provider; a key that was put there by mistake does not fit, and is not repeated."""
 
 
 class Settings(BaseModel):
@@ -49,8 +51,15 @@ class Settings(BaseModel):
         le=10_000,
         description="Most windows of 30 s of a recording with speech that it transcribes, from the beginning.",
     )
+    model_version: str = Field(
+        "",
+        pattern=r"^[\w.-]{0,64}$",
+        description="Name of the weights in place of their fingerprint, for routers that do not hold them.",
+    )
     model_provider: str = Field(
-        "", description="Provider that serves the model `openai_compatible`, a table of the file of providers."
+        "",
+        pattern=PROVIDER,
+        description="Provider that serves the model `openai_compatible`, a table of the file of providers.",
     )
     calibration: Path | None = Field(
         None, description="Artefact of `earmark calibrate` for the primary model; unset = what ships with the model."
@@ -59,7 +68,9 @@ class Settings(BaseModel):
         None, description="TOML file of providers; unset = `openai`, `vllm` and `ollama` as they ship."
     )
     fallback: str = Field(
-        "", description="Provider that is asked where the primary is unsure, fails or is down; empty = nobody."
+        "",
+        pattern=PROVIDER,
+        description="Provider that is asked where the primary is unsure, fails or is down; empty = nobody.",
     )
     fallback_fields: str = Field(
         "content_type,instruments,vocals,language,transcript,description",
@@ -158,6 +169,9 @@ class Settings(BaseModel):
     def _pairs(self) -> Self:
         if self.poll_s >= self.lease_s:
             message = "poll_s must be less than lease_s, or a worker loses leases between looks"
+            raise ValueError(message)
+        if self.fallback_calibration is not None and not self.fallback:
+            message = "fallback_calibration is set and fallback is not: name the provider it was made for"
             raise ValueError(message)
         if self.low_max_wait_s <= self.lease_s:
             message = "low_max_wait_s must exceed lease_s"

@@ -14,13 +14,15 @@ from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from router.intake import display
 from runtime import exit_status
-from runtime.calibration_text import report_lines
+from runtime.calibration_text import report_lines, warnings
 from runtime.cascading import fallback_spec
 from runtime.gathering import Gathered, gather_file, gather_reviews, say
 from runtime.listening import Predict, open_listening
+from runtime.outputs import check_outputs
 from runtime.reliability_chart import reliability_chart
 from runtime.wiring import connect
 from workers.calibration import Calibration, Identity
+from workers.calibration_file import write_whole
 from workers.calibration_fit import fit
 from workers.models.catalogue import ModelSpec, check_packages, find_model
 
@@ -50,18 +52,31 @@ def calibrate(settings: Settings, source: LabelSource, *, out: Path | None, svg:
         ConfigurationError: the labels cannot be used, or no field has enough of them.
         Unavailable: the model does not load, or the warehouse cannot be reached.
     """
+    check_outputs({"--out": out, "--svg": svg}, [source.file])
     gathered, calibration = fitted(settings, source)
+    check_outputs({"--out": out, "--svg": svg}, gathered.heard)
     for field, reason in calibration.unfitted.items():
         say(f"{field} stays uncalibrated: {reason}")
     if not calibration.curves:
-        message = f"No field of {calibration.identity} has enough labels; nothing was written.  Label more answers."
+        message = (
+            f"No field of {calibration.identity} has enough labels, right and wrong; nothing was written.  "
+            "Label more answers."
+        )
         raise ConfigurationError(message)
     path = out or Path(settings.data) / FOLDER / f"{display(calibration.model)}-{calibration.id}.json".replace("/", "-")
+    check_outputs({"--out": path, "--svg": svg}, [source.file])
     calibration.save(path)
     if svg is not None:
-        write_svg(svg, reliability_chart(calibration))
+        write_whole(svg, reliability_chart(calibration), "--svg")
+    for warning in warnings(calibration):
+        say(warning)
     if as_json:
-        content = {"id": calibration.id, "path": str(path), **calibration.model_dump(mode="json")}
+        content = {
+            "id": calibration.id,
+            "sha256": calibration.sha256,
+            "path": str(path),
+            **calibration.model_dump(mode="json"),
+        }
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
     else:
         sys.stdout.write("\n".join(report_lines(calibration, gathered.tempo)) + "\n")
@@ -85,19 +100,6 @@ def fitted(settings: Settings, source: LabelSource) -> tuple[Gathered, Calibrati
         gathered.identity = Identity(gathered.identity.model, gathered.identity.model_version, gathered.identity.engine)
     now = utc_now()
     return gathered, fit(gathered.labels, identity=gathered.identity, label_set=gathered.label_set, fitted_at=now)
-
-
-def write_svg(path: Path, text: str) -> None:
-    """Write a picture.
-
-    Raises:
-        ConfigurationError: it cannot be written there.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"Cannot write {display(path)}: {error.strerror}.  Choose another --svg."
-        raise ConfigurationError(message) from error
 
 
 def _spec(settings: Settings, source: LabelSource) -> ModelSpec | None:

@@ -150,6 +150,15 @@ def _source(
     if (labels is None) != from_reviews:
         message = "Name --labels FILE, or --from-reviews."
         raise ConfigurationError(message)
+    for option, text in (
+        ("--model", model),
+        ("--model-version", model_version),
+        ("--engine", engine),
+        ("--prompt-version", prompt_version),
+    ):
+        if not text.isprintable():
+            message = f"{option} {text!r} has control characters in it.  Write it as the records have it."
+            raise ConfigurationError(message)
     return LabelSource(labels, Identity(model, model_version, engine, prompt_version), fallback=fallback)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from workers.calibration import ALL, Calibration, FieldReport
-from workers.curves import Isotonic, Platt
+from workers.calibration_file import printable
+from workers.curves import Platt
 from workers.reliability import Estimate, Measures, ReliabilityBin
 from workers.risk_coverage import RiskPoint, at_coverage
 
@@ -23,7 +24,7 @@ def report_lines(calibration: Calibration, tempo: Counter[str]) -> list[str]:
         "Held out: every confidence below is of curves fitted on other recordings.  In brackets: 95 % interval over",
         "recordings drawn anew.",
     ]
-    for field, report in calibration.report.items():
+    for field, report in told_reports(calibration).items():
         title = "all fields together" if field == ALL else f"{field} ({_curve(calibration, field)})"
         lines += ["", title, *_field_lines(report)]
         if field == "tempo_bpm" and tempo["answers"]:
@@ -31,6 +32,32 @@ def report_lines(calibration: Calibration, tempo: Counter[str]) -> list[str]:
     if calibration.unfitted:
         lines += ["", "Uncalibrated:"]
         lines += [f"  {field}: {reason}" for field, reason in calibration.unfitted.items()]
+    return [printable(line) for line in lines]
+
+
+def told_reports(calibration: Calibration) -> dict[str, FieldReport]:
+    """The reports by field; that of all fields together only where there are several."""
+    fields = dict(calibration.report)
+    if len(calibration.curves) == 1:
+        fields.pop(ALL, None)
+    return fields
+
+
+def warnings(calibration: Calibration) -> list[str]:
+    """Why a person may want to leave what the model says now as it is: a line for each such field."""
+    lines = []
+    for field, report in told_reports(calibration).items():
+        before, after = report.before, report.after
+        if field == ALL or before is None or after.brier.value <= before.brier.value:
+            continue
+        ranks = ""
+        if before.auroc is not None and after.auroc is not None and after.auroc.value < before.auroc.value:
+            ranks = f", and ranks better, AUROC {before.auroc.value:.3f} against {after.auroc.value:.3f}"
+        lines.append(
+            f"Warning: {field} is no better for it: held out, what the model says now errs less, Brier "
+            f"{before.brier.value:.3f} against {after.brier.value:.3f}{ranks}.  Label more, above all wrong answers, "
+            "before this is put to use."
+        )
     return lines
 
 
@@ -81,12 +108,9 @@ def _curve(calibration: Calibration, field: str) -> str:
     """How the field is calibrated, in words."""
     curves = calibration.curves[field]
     parts = []
-    if isinstance(curves.scored, Platt):
-        one_kind = calibration.report[field].right in {0.0, 1.0}
-        why = "all labels say the same" if one_kind else "the score tells nothing"
-        parts.append(f"level: {why}" if curves.is_level(0.5) else "Platt")
-    elif isinstance(curves.scored, Isotonic):
-        parts.append("isotonic")
+    if curves.scored is not None:
+        kind = "Platt" if isinstance(curves.scored, Platt) else "isotonic"
+        parts.append("level: the score tells nothing" if curves.scored.is_level else kind)
     if curves.unscored is not None:
         parts.append(f"{curves.unscored.confidence():.2f} for answers without a score")
     return ", ".join(parts)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.domain import Prediction
-from earmark.errors import Unavailable
+from earmark.domain import Prediction, Upload
+from earmark.errors import ConfigurationError, Unavailable
 from earmark.log import event
 from earmark.metadata import uncalibrated_fields
 from earmark.ports import Clock
@@ -21,7 +21,7 @@ from workers.cascade import CascadeRules, listed_fields
 from workers.degradation import Degradation, LaneLimits
 from workers.fallback import Fallback
 from workers.models.catalogue import ModelSpec, check_packages, find_model, find_provider
-from workers.second_opinion import SecondOpinion
+from workers.second_opinion import SecondOpinion, regions_of
 from workers.spend import Spend
 
 if TYPE_CHECKING:
@@ -104,15 +104,33 @@ def make_second_opinion(settings: Settings, backend: Backend, clock: Clock) -> S
     calibrate, _ = calibrator(settings.fallback_calibration, spec, prompt=False)
     return SecondOpinion(
         rules,
-        Fallback(
+        bound_to=bound_to(Tenants(settings.tenants)),
+        fallback=Fallback(
             provider=client,
             breaker=Breaker(client.name),
             spend=make_spend(settings, backend, clock),
             regions=frozenset(provider.regions),
             concurrency=provider.concurrency,
+            version=spec.version,
             calibrate=calibrate,
         ),
     )
+
+
+def bound_to(tenants: Tenants) -> Callable[[Upload], frozenset[str]]:
+    """Where the data of an upload must stay: what the router noted, and what the tenants' file says now.
+
+    A tenant that is bound after its uploads were queued is bound for them too, and so is one whose router had no file.
+    """
+
+    def regions(upload: Upload) -> frozenset[str]:
+        try:
+            own = tenants.find(upload.tenant).region
+        except ConfigurationError:  # nobody knows, so it stays here
+            own = "unknown"
+        return regions_of(upload) | (frozenset() if own is None else frozenset({own}))
+
+    return regions
 
 
 def make_client(settings: Settings) -> "OpenAICompatible":

@@ -18,18 +18,18 @@ from earmark.errors import EarmarkError
 from earmark.settings import Settings
 from runtime import exit_status
 from runtime.cascading import make_client
-from runtime.wiring import connect
+from runtime.wiring import configured_pipeline, connect
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.model_process import ModelProcess
 from workers.models.catalogue import find_model
 
 FREE_BYTES_MIN = 1 << 30
-SEE = "docs/cascade.md says how providers are set up."
+SEE = "See docs/cascade.md and docs/confidence.md."
 OPTIONAL = {
     "torch": "Qwen2-Audio: install torch for your machine first",
-    "transformers": "Qwen2-Audio: pip install 'earmark[qwen2-audio]'",
-    "openai": "OpenAI, vLLM and others: pip install 'earmark[openai]'",
+    "transformers": "Qwen2-Audio: pip install --editable '.[qwen2-audio]'",
+    "openai": "OpenAI, vLLM and others: pip install --editable '.[openai]'",
     "google-cloud-pubsub": "queues on Google Cloud: pip install google-cloud-pubsub",
     "google-cloud-storage": "objects on Google Cloud: pip install google-cloud-storage",
     "google-cloud-bigquery": "a warehouse on Google Cloud: pip install google-cloud-bigquery",
@@ -64,6 +64,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
         _attempt("queues and stores", lambda: _stores(settings), "See the message; `earmark config` says what is set."),
         _attempt("decoder", lambda: _decoder(settings), "Run `make setup`."),
         _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
+        *([_attempt("calibration", lambda: _calibration(settings), SEE)] if _calibrations(settings) else []),
         *([_attempt(f"fallback {settings.fallback}", lambda: _fallback(settings), SEE)] if settings.fallback else []),
         *(_package(name, use) for name, use in OPTIONAL.items()),
     ]
@@ -138,6 +139,16 @@ def _model(settings: Settings) -> str:
     finally:
         model.close()
     return f"version {spec.version} loads"
+
+
+def _calibrations(settings: Settings) -> list[Path]:
+    """The artefacts that are set."""
+    return [path for path in (settings.calibration, settings.fallback_calibration) if path is not None]
+
+
+def _calibration(settings: Settings) -> str:
+    """Look whether the artefacts can be read and were made for what runs."""
+    return f"{', '.join(map(str, _calibrations(settings)))}; pipeline {configured_pipeline(settings)}"
 
 
 def _fallback(settings: Settings) -> str:

@@ -26,6 +26,7 @@ REFUSED = {
     "daily_cap": "not asked: the daily cap is reached",
     "tenant_cap": "not asked: the tenant's daily cap is reached",
     "breaker_open": "not asked: the fallback's breaker is open",
+    "rate_limited": "not asked: our own limit on its use",
     "fallback_failed": "asked, no answer",
 }
 
@@ -101,6 +102,8 @@ def _summary(analysis: Analysis) -> str:
     fallback_usd = sum(route.cost_usd for route in provenance.routes)
     confidence = "unknown" if analysis.confidence is None else f"{analysis.confidence:.0%}"
     heard = f"{provenance.covered_s:g} of {analysis.technical.duration_s:.1f} s heard"
+    if provenance.fallback_covered_s:
+        heard += f", {provenance.fallback_covered_s:g} s by the fallback"
     return (
         f"record: confidence {confidence}{', for review' if provenance.review else ''}; {heard}; "
         f"calibration {provenance.calibration or _shipped(analysis)}; "

@@ -14,17 +14,22 @@ from rich.console import Console
 
 from earmark.domain import Prediction
 from earmark.errors import ConfigurationError, PermanentError
+from earmark.metadata import AudioMetadata
 from earmark.ports import Warehouse
 from router.intake import display
 from runtime.labelled import Labelled, ScoredRow, TruthRow, read_labelled
 from runtime.listening import Heard, Predict
 from workers.calibration import Identity, LabelSet
+from workers.calibration_file import printable
 from workers.calibration_fit import Label
 from workers.judging import judge
 from workers.models.catalogue import MODELS, find_model
 
 REVIEWS: Final = "reviews"
 LINE_EVERY_S: Final = 5.0
+REPEATED_MOST: Final = 0.2
+"""Share of rows that say what another says, above which they look like copies."""
+OTHERS_SHOWN: Final = 5
 ATTRIBUTES: Final = ("model", "model_version", "engine", "prompt_version")
 
 OpenListening = Callable[[], AbstractContextManager[Predict]]
@@ -38,6 +43,8 @@ class Gathered:
     labels: list[Label]
     identity: Identity
     label_set: LabelSet
+    heard: tuple[Path, ...] = ()
+    """Recordings that were played to the model."""
     skipped: int = 0
     """Rows that could not be used."""
     tempo: Counter[str] = field(default_factory=Counter)
@@ -45,8 +52,8 @@ class Gathered:
 
 
 def say(text: str) -> None:
-    """Tell the person on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False, emoji=False)
+    """Tell the person on standard error; control characters are written out."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(text), markup=False, emoji=False)
 
 
 def gather_file(path: Path, *, asked: Identity, spec: Identity | None, listening: OpenListening) -> Gathered:
@@ -72,12 +79,14 @@ def gather_file(path: Path, *, asked: Identity, spec: Identity | None, listening
         say(f"{labelled.name}: not used: {', '.join(labelled.ignored)}")
     identity = resolve(asked, spec, [row.identity for row in labelled.scored], labelled.name)
     mine = [row for row in labelled.scored if _is_of(row.identity, identity)]
-    _tell_others(labelled.scored, mine, identity)
+    _tell_others([row for row in labelled.scored if not _is_of(row.identity, identity)], identity, labelled.name)
+    mine = _settled(mine, labelled.name)
+    _tell_copies([row.label for row in mine], labelled.name)
     gathered = Gathered(
         [row.label for row in mine],
         identity,
         LabelSet(source=Path(path).name, sha256=labelled.sha256, count=0, recordings=0),
-        skipped=len(labelled.problems) + len(labelled.scored) - len(mine),
+        skipped=len(labelled.problems),
     )
     if labelled.truths:
         _hear(labelled, gathered, listening)
@@ -114,10 +123,12 @@ def gather_reviews(warehouse: Warehouse, *, asked: Identity, spec: Identity | No
 
 
 def resolve(asked: Identity, spec: Identity | None, told: Iterable[Mapping[str, str]], source: str) -> Identity:
-    """Whose answers these are: as named by the person, else of the model that is set, else as all rows say alike.
+    """Whose answers these are: as named by the person, else of the model that is set, else as its rows say alike.
+
+    What rows of another model, version or engine say does not count.
 
     Raises:
-        ConfigurationError: the rows say different things and nobody named one.
+        ConfigurationError: the rows say different things and nobody named one, or nobody says what gave the answers.
     """
     rows = list(told)
     ours = spec if spec is not None and asked.model in {"", spec.model} else None
@@ -126,14 +137,31 @@ def resolve(asked: Identity, spec: Identity | None, told: Iterable[Mapping[str, 
     found: dict[str, str] = {}
     for name in ATTRIBUTES:
         given = getattr(asked, name) or (getattr(ours, name) if ours else "")
-        values = sorted({row[name] for row in rows if row[name]} - {""})
-        if not given and len(values) > 1:
+        values = sorted({row[name] for row in rows if row[name]})
+        if not given and ours is None and len(values) > 1:
             option = f"--{name.replace('_', '-')}"
             what = f"several {name.replace('_', ' ')}s"
-            message = f"{source} has answers with {what}: {', '.join(values)}.  Name one: {option}."
+            message = f"{source} has answers with {what}: {printable(', '.join(values))}.  Name one: {option}."
             raise ConfigurationError(message)
-        found[name] = given or (values[0] if values else "")
+        found[name] = given or (values[0] if values and ours is None else "")
+        rows = [row for row in rows if row[name] in {"", found[name]}]
+    if ours is None and rows:
+        _demand(found, source)
     return Identity(**found)
+
+
+def _demand(found: Mapping[str, str], source: str) -> None:
+    """Refuse a model that cannot run here and of which nobody says what it is: no worker would take the artefact."""
+    wanted = ["model_version", "engine", *(["prompt_version"] if found["model"] in MODELS else [])]
+    missing = [name for name in wanted if not found[name]]
+    if missing:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+        whats = ", ".join(name.replace("_", " ") for name in missing)
+        message = (
+            f"Nobody says which {whats} of {printable(found['model'])} gave the answers of {source}, and that model "
+            f"cannot run here.  Name {options}, or write them into the rows."
+        )
+        raise ConfigurationError(message)
 
 
 def _is_of(told: Mapping[str, str], identity: Identity) -> bool:
@@ -141,11 +169,45 @@ def _is_of(told: Mapping[str, str], identity: Identity) -> bool:
     return all(told[name] in {"", getattr(identity, name)} for name in ATTRIBUTES)
 
 
-def _tell_others(rows: Sequence[ScoredRow], mine: Sequence[ScoredRow], identity: Identity) -> None:
-    kept = {row.place for row in mine}
+def _tell_others(rows: Sequence[ScoredRow], identity: Identity, source: str) -> None:
+    """Rows of others are no fault: a file may hold several models."""
+    if not rows:
+        return
+    others = Counter(str(Identity(**row.identity)) for row in rows)
+    told = [f"{count} of {other}" for other, count in others.most_common(OTHERS_SHOWN)]
+    more = ["others"] if len(others) > OTHERS_SHOWN else []
+    say(f"{source}: {len(rows)} answers are not of {identity} and not used: {', '.join(told + more)}")
+
+
+def _settled(rows: Sequence[ScoredRow], source: str) -> list[ScoredRow]:
+    """One row for each answer: of several about the same recording, field and value the last one counts.
+
+    Where no value is told the score stands for it, but not in fields of lists, whose entries may share one.
+    """
+    listed = {name for name, found in AudioMetadata() if isinstance(found, tuple)}
+    last: dict[object, ScoredRow] = {}
+    contradicted = 0
     for row in rows:
-        if row.place not in kept:
-            say(f"{row.place}: an answer of {Identity(**row.identity)}, not of {identity}")
+        label = row.label
+        value = row.value if row.value is not None else None if label.field in listed else (label.score,)
+        key = (label.recording, label.field, value) if label.named and value is not None else row.place
+        before = last.pop(key, None)
+        contradicted += before is not None and before.label.right != label.right
+        last[key] = row
+    if len(last) < len(rows):
+        also = f", {contradicted} of them with another verdict" if contradicted else ""
+        say(f"{source}: {len(rows) - len(last)} answers are told again{also}; the last row about an answer counts")
+    return list(last.values())
+
+
+def _tell_copies(labels: Sequence[Label], source: str) -> None:
+    alone = [label for label in labels if not label.named and label.score is not None]
+    repeated = len(alone) - len({label.content for label in alone})
+    if repeated > REPEATED_MOST * len(alone):
+        say(
+            f"{source}: {repeated} of {len(alone)} rows without `recording` say what another row says.  If they are "
+            "copies, take them out: figures look surer than they are.  If not, name the recordings"
+        )
 
 
 def _hear(labelled: Labelled, gathered: Gathered, listening: OpenListening) -> None:
@@ -153,6 +215,7 @@ def _hear(labelled: Labelled, gathered: Gathered, listening: OpenListening) -> N
     by_path: dict[Path, list[TruthRow]] = {}
     for row in labelled.truths:
         by_path.setdefault(row.path, []).append(row)
+    gathered.heard = tuple(by_path)
     with listening() as predict:
         for heard in _progress(predict(by_path), len(by_path)):
             rows = by_path[heard.path]

@@ -8,6 +8,7 @@
 A bad row costs that row: it becomes a line that says where and why, and the others are used.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -26,28 +27,32 @@ from workers.calibration_fit import Label
 from workers.judging import LIST_FIELDS, Truth
 
 FILE_BYTES_MAX: Final = 256 * 1024**2
+NOT_UTF8: Final = "not UTF-8"
 ROW_CHARS_MAX: Final = 4_000_000
 SHOWN_CHARS: Final = 60
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _flag(value: object) -> object:
-    """Whether an answer was right, as JSON and as tables have it."""
-    if isinstance(value, str):
-        return _WORDS.get(value.strip().lower(), value)
-    return value
+    """Whether an answer was right: JSON has true and false, and 1 and 0 mean the same."""
+    return bool(value) if type(value) is int and value in {0, 1} else value
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""For models that are strict: a text is no verdict."""
 
 
 class _Scored(BaseModel):
     """The row of an answer that somebody judged."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     field: str
-    right: Annotated[bool, BeforeValidator(_flag)]
+    right: Flag
     score: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
     confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
     recording: str = ""
+    value: Any = None
     model: str = ""
     model_version: str = ""
     engine: str = ""
@@ -62,6 +67,8 @@ class ScoredRow(NamedTuple):
     label: Label
     identity: Mapping[str, str]
     """``model``, ``model_version``, ``engine`` and ``prompt_version``; empty = it does not say."""
+    value: str | None = None
+    """What the answer was; None = it does not say."""
 
 
 class TruthRow(NamedTuple):
@@ -81,7 +88,7 @@ class Labelled:
     scored: tuple[ScoredRow, ...]
     truths: tuple[TruthRow, ...]
     problems: tuple[str, ...]
-    """Rows that cannot be used, one line each."""
+    """Rows that cannot be used, one line each; those that are not UTF-8 together."""
     ignored: tuple[str, ...]
     """Names in the rows that mean nothing here."""
 
@@ -90,19 +97,24 @@ def read_labelled(path: Path) -> Labelled:
     """Read a labelled file; by its name CSV, else JSON lines.
 
     Raises:
-        ConfigurationError: it cannot be read.
+        ConfigurationError: it cannot be read, or is a table whose headings cannot be used.
     """
     name = display(path)
-    content = _content(path, name)
-    rows = _csv_rows(content) if path.suffix.lower() == ".csv" else _json_rows(content)
+    content = read_whole(path, "labels")
+    table = path.suffix.lower() == ".csv"
+    rows = _csv_rows(content, name) if table else json_rows(content)
     scored: list[ScoredRow] = []
     truths: list[TruthRow] = []
     problems: list[str] = []
     ignored: dict[str, None] = {}
+    undecoded: list[int] = []
     for line, row in rows:
         place = f"{name}:{line}"
+        if row == NOT_UTF8:
+            undecoded.append(line)
+            continue
         try:
-            found = _row(row, path.parent, place)
+            found = _row(row, path.parent, place, table=table)
         except ValueError as error:
             problems.append(f"{place}: {_told(error)}")
             continue
@@ -112,6 +124,9 @@ def read_labelled(path: Path) -> Labelled:
             scored.append(found)
         else:
             truths.append(found)
+    if undecoded:
+        many = f"{len(undecoded)} rows are {NOT_UTF8}, the first in line {undecoded[0]}"
+        problems.append(f"{name}: {many}.  Save the file as UTF-8")
     return Labelled(
         name=name,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -122,16 +137,26 @@ def read_labelled(path: Path) -> Labelled:
     )
 
 
-def _content(path: Path, name: str) -> bytes:
+def read_whole(path: Path, what: str) -> bytes:
+    """The content of a file of rows, less a byte order mark.
+
+    Args:
+        path: the file.
+        what: is in it, for messages.
+
+    Raises:
+        ConfigurationError: it cannot be read, is no regular file or is too large.
+    """
+    name = display(path)
     try:
         if path.exists() and not path.is_file():
-            message = f"{name} is no regular file.  Name a JSON lines or CSV file of labels."
+            message = f"{name} is no regular file.  Name a file of {what}."
             raise ConfigurationError(message)
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        message = f"Cannot read the labels {name}: {reason}.  Check the path."
+        message = f"Cannot read the {what} {name}: {reason}.  Check the path."
         raise ConfigurationError(message) from error
     if len(content) > FILE_BYTES_MAX:
         message = f"{name} is larger than {FILE_BYTES_MAX} bytes.  Split it, or take a sample."
@@ -139,7 +164,7 @@ def _content(path: Path, name: str) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def _json_rows(content: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def json_rows(content: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Line number and row; a text instead of a row says why there is none."""
     for line, raw in enumerate(content.split(b"\n"), 1):
         if not raw.strip():
@@ -148,9 +173,9 @@ def _json_rows(content: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
             if len(raw) > ROW_CHARS_MAX:
                 yield line, f"longer than {ROW_CHARS_MAX} characters"
                 continue
-            row = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_number)
+            row = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
         except UnicodeDecodeError:
-            yield line, "not UTF-8"
+            yield line, NOT_UTF8
         except json.JSONDecodeError as error:
             yield line, f"not JSON: {error.msg} at column {error.colno}"
         except RecursionError:
@@ -174,8 +199,8 @@ def _no_number(text: str) -> float:
     raise ValueError(message)
 
 
-def _csv_rows(content: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """As ``_json_rows``; empty cells are left out, and lists are divided by semicolons."""
+def _csv_rows(content: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """As ``json_rows``; empty cells are left out, and lists are divided by semicolons."""
     rows = csv.reader(io.StringIO(content.decode("utf-8", "replace"), newline=""), strict=True)
     header: list[str] = []
     while True:
@@ -188,27 +213,59 @@ def _csv_rows(content: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
             continue
         if not header:
             header = [cell.strip() for cell in cells]
+            if any(header):
+                _check_headings(header, name)
+            else:
+                header = []
         elif any("\ufffd" in cell for cell in cells):
-            yield rows.line_num, "not UTF-8"
+            yield rows.line_num, NOT_UTF8
         elif len(cells) > len(header):
             yield rows.line_num, f"{len(cells)} cells under {len(header)} headings"
         elif any(cell.strip() for cell in cells):
-            row: dict[str, Any] = {name: cell for name, cell in zip(header, cells, strict=False) if cell.strip()}
-            lists = {
-                name: [word for word in row[name].split(";") if word.strip()] for name in LIST_FIELDS if name in row
-            }
-            yield rows.line_num, row | lists
+            yield rows.line_num, {title: cell for title, cell in zip(header, cells, strict=False) if cell.strip()}
 
 
-def _row(row: dict[str, Any] | str, folder: Path, place: str) -> ScoredRow | TruthRow:
+def _check_headings(header: list[str], name: str) -> None:
+    """Refuse a table that no row of can be used, or that says a thing twice."""
+    doubled = sorted({title for title in header if title and header.count(title) > 1})
+    if doubled:
+        message = f"{name} has the column {_short(doubled[0])} twice.  Take one of them out."
+        raise ConfigurationError(message)
+    if {"field", "right"} <= set(header) or "path" in header:
+        return
+    advice = "Name its columns in the first line, as docs/confidence.md has them"
+    if len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
+        advice = "Divide its columns with commas"
+    elif any("\ufffd" in title or "\0" in title for title in header):
+        advice = "Save it as UTF-8"
+    message = f'{name} has neither the columns "field" and "right" nor "path".  {advice}.'
+    raise ConfigurationError(message)
+
+
+def _row(row: dict[str, Any] | str, folder: Path, place: str, *, table: bool) -> ScoredRow | TruthRow:
     if not isinstance(row, dict):
         raise ValueError(row)  # noqa: TRY004  # why there is none; bad input, not a wrong call
     if "field" in row and "right" in row:
-        return _scored(row, place)
+        return _scored(_cells(row) if table else row, place)
     if "path" in row:
-        return _truth(row, folder, place)
+        return _truth(_lists(row) if table else row, folder, place, table=table)
     message = 'neither "field" and "right" nor "path" is in it'
     raise ValueError(message)
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """The cells of a judged answer as JSON has them; what is no number or verdict stays a text, and is refused."""
+    values = dict(row)
+    for name in ("score", "confidence"):
+        if name in row:
+            with contextlib.suppress(ValueError):
+                values[name] = float(row[name])
+    return values | {"right": _WORDS.get(row["right"].strip().lower(), row["right"])}
+
+
+def _lists(row: dict[str, Any]) -> dict[str, Any]:
+    """The cells of a known truth, lists divided."""
+    return row | {name: [word for word in row[name].split(";") if word.strip()] for name in LIST_FIELDS if name in row}
 
 
 def _scored(row: dict[str, Any], place: str) -> ScoredRow:
@@ -222,15 +279,19 @@ def _scored(row: dict[str, Any], place: str) -> ScoredRow:
         recording=found.recording or place,
         score=found.score,
         confidence=found.confidence,
+        named=bool(found.recording),
     )
     identity = found.model_dump(include={"model", "model_version", "engine", "prompt_version"})
-    return ScoredRow(place, label, identity)
+    return ScoredRow(place, label, identity, None if found.value is None else str(found.value))
 
 
-def _truth(row: dict[str, Any], folder: Path, place: str) -> TruthRow:
+def _truth(row: dict[str, Any], folder: Path, place: str, *, table: bool) -> TruthRow:
     path = row["path"]
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         message = f"path: {_short(path)} is no path"
+        raise ValueError(message)
+    if not table and isinstance(row.get("tempo_bpm"), bool | str):
+        message = f"tempo_bpm: {_short(row['tempo_bpm'])} is no number"
         raise ValueError(message)
     truth = Truth.model_validate({name: value for name, value in row.items() if name in Truth.model_fields})
     if all(value is None for _, value in truth):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from runtime.calibration_text import told_reports
 from runtime.svg import AFTER, BEFORE, INK, QUIET, Panel, percent, picture
 from workers.calibration import ALL, Calibration, FieldReport
 from workers.reliability import ReliabilityBin
@@ -22,7 +23,7 @@ TOPS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 
 def reliability_chart(calibration: Calibration) -> str:
     """An SVG: two panels a field, reliability before and after and the risk-coverage curve, all on held-out answers."""
-    fields = [*calibration.curves, ALL]
+    fields = list(told_reports(calibration))
     column = 2 * (SIDE + LOW) + 30
     columns = 2 if len(fields) > 1 else 1
     width, height = columns * column + 20, HEAD + ROW * math.ceil(len(fields) / columns)

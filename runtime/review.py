@@ -1,7 +1,7 @@
 """What ``earmark review`` does: keep a person's judgement of a stored answer as a row of the warehouse."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +15,14 @@ from earmark.metadata import AudioMetadata, Rated
 from earmark.ports import Clock, ObjectStore, Warehouse
 from earmark.rows import ReviewRow
 from earmark.settings import Settings
+from earmark.vocabulary import Basis
 from router.dead_letters.audit import actor_name
 from router.intake import display
 from runtime import exit_status
 from runtime.gathering import say
+from runtime.labelled import Flag, json_rows, read_whole
 from runtime.wiring import connect
+from workers.calibration_file import printable
 from workers.judging import JUDGED, Truth, is_right
 from workers.settle import read_record
 
@@ -35,11 +38,11 @@ FALLBACK_MODEL: Final = "openai_compatible"
 class Review(BaseModel):
     """A person's judgement of one answer of one record."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     job_id: JobId
     field: str
-    right: bool | None = None
+    right: Flag | None = None
     """None = to be seen from ``value``."""
     value: Any = None
     """What is right."""
@@ -118,9 +121,10 @@ def review_file(settings: Settings, path: Path) -> int:
     reviewer = _reviewer(settings)
     rows: list[ReviewRow] = []
     kept = bad = 0
-    for place, line in _lines(path):
+    for number, row in json_rows(read_whole(path, "reviews")):
+        place = f"{display(path)}:{number}"
         try:
-            rows.append(reviewer.row(_read(line)))
+            rows.append(reviewer.row(_read(row)))
         except (ConfigurationError, ValueError) as error:
             say(f"{place}: {error}")
             bad += 1
@@ -154,23 +158,13 @@ def named_review(job_id: str, **fields: Any) -> Review:
         raise ConfigurationError(_told(error)) from None
 
 
-def _read(line: bytes) -> Review:
+def _read(row: dict[str, Any] | str) -> Review:
+    if isinstance(row, str):
+        raise ConfigurationError(row)
     try:
-        return Review.model_validate_json(line)
+        return Review.model_validate(row)
     except ValidationError as error:
         raise ConfigurationError(_told(error)) from None
-
-
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    name = display(path)
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{name}:{number}", line
-    except OSError as error:
-        message = f"Cannot read {name}: {error.strerror}.  Check the path."
-        raise ConfigurationError(message) from error
 
 
 def _answer(metadata: AudioMetadata, review: Review) -> Rated[Any]:
@@ -179,20 +173,27 @@ def _answer(metadata: AudioMetadata, review: Review) -> Rated[Any]:
         message = f"There is no field {display(review.field)!r}; there are {', '.join(type(metadata).model_fields)}."
         raise ConfigurationError(message)
     found = getattr(metadata, review.field)
+    if review.entry is not None and not isinstance(found, tuple):
+        message = f"{review.field} has one answer, no entries; leave --entry out."
+        raise ConfigurationError(message)
     entries: dict[str, Rated[Any]] = {
         str(each.value): each for each in (found if isinstance(found, tuple) else [found])
     }
     if isinstance(found, tuple) and review.entry is not None:
         if review.entry not in entries:
-            message = f"{review.entry!r} is not among the {review.field}: {', '.join(entries) or 'there are none'}."
+            there = printable(", ".join(entries)) or "there are none"
+            message = f"{review.entry!r} is not among the {review.field}: {there}."
             raise ConfigurationError(message)
-        return entries[review.entry]
-    if len(entries) > 1:
-        message = f"{review.field} has several entries; say which with --entry: {', '.join(entries)}."
+    elif len(entries) > 1:
+        message = f"{review.field} has several entries; say which with --entry: {printable(', '.join(entries))}."
         raise ConfigurationError(message)
-    rated = next(iter(entries.values()), None)
+    rated = next(iter(entries.values()), None) if review.entry is None else entries[review.entry]
     if rated is None or rated.value is None:
         message = f"The record {review.job_id} has no answer for {review.field}; there is nothing to judge."
+        raise ConfigurationError(message)
+    if rated.basis in {Basis.MEASURED, Basis.DERIVED}:
+        how = "was measured" if rated.basis is Basis.MEASURED else "follows from other fields: judge those"
+        message = f"The answer for {review.field} {how}; nothing is learnt from judging it."
         raise ConfigurationError(message)
     return rated
 
@@ -200,25 +201,35 @@ def _answer(metadata: AudioMetadata, review: Review) -> Rated[Any]:
 def _judged(review: Review, rated: Rated[Any]) -> tuple[bool, str | None]:
     """Whether the answer is right, as the person says or as the truth tells; and the truth."""
     truth = None if review.value is None else str(review.value)[:VALUE_CHARS]
+    told: bool | None = None
+    if review.value is not None and review.field in JUDGED:
+        try:
+            told = _as_truth_tells(review, rated)
+        except ValidationError as error:
+            if review.right is None:  # a truth that no answer could give is still worth keeping beside a verdict
+                raise ConfigurationError(_told(error)) from None
     if review.right is not None:
+        if told is not None and told is not review.right:
+            verdict, other = ("right", "wrong") if review.right else ("wrong", "right")
+            message = f"{str(rated.value)!r} cannot be {verdict} where {truth!r} is true: that makes it {other}."
+            raise ConfigurationError(message)
         return review.right, truth
-    if review.value is None or review.field not in JUDGED:
-        message = f"Say whether {review.field} is right: --right or --wrong" + (
-            ", or --value with what is right." if review.field in JUDGED else "."
-        )
-        raise ConfigurationError(message)
+    if told is not None:
+        return told, truth
+    message = f"Say whether {review.field} is right: --right or --wrong" + (
+        ", or --value with what is right." if review.field in JUDGED else "."
+    )
+    if review.value is not None and review.field in JUDGED:
+        message = f"{truth!r} does not tell whether {str(rated.value)!r} is right; say --right or --wrong."
+    raise ConfigurationError(message)
+
+
+def _as_truth_tells(review: Review, rated: Rated[Any]) -> bool | None:
     wanted = review.value
     if isinstance(getattr(AudioMetadata(), review.field), tuple) and isinstance(wanted, str):
         wanted = [word for word in wanted.split(";") if word.strip()]
-    try:
-        known = Truth.model_validate({review.field: wanted})
-    except ValidationError as error:
-        raise ConfigurationError(_told(error)) from None
-    right = is_right(review.field, rated.value, getattr(known, review.field))
-    if right is None:
-        message = f"{truth!r} does not tell whether {rated.value!r} is right; say --right or --wrong."
-        raise ConfigurationError(message)
-    return right, truth
+    known = Truth.model_validate({review.field: wanted})
+    return is_right(review.field, rated.value, getattr(known, review.field))
 
 
 def _model_of(analysis: Analysis, field: str) -> Mapping[str, str]:

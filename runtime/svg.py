@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
+from workers.calibration_file import printable
+
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 INK, QUIET, GRID, PAPER = "#1f2933", "#5f6c7b", "#dfe4ea", "#ffffff"
 AFTER, BEFORE, CHOSEN = "#0b5cad", "#c2560c", "#1a7f4b"
@@ -71,7 +73,7 @@ class Panel:
     def dot(self, at: Point, radius: float, colour: str, *, hollow: bool = False, tip: str = "") -> None:
         """A round mark, with a text that shows under the pointer."""
         fill = PAPER if hollow else colour
-        told = f"<title>{escape(tip)}</title>" if tip else ""
+        told = f"<title>{_shown(tip)}</title>" if tip else ""
         self.parts.append(
             f'<circle cx="{self.x(at[0])}" cy="{self.y(at[1])}" r="{radius:.1f}" fill="{fill}" stroke="{colour}"'
             f' stroke-width="1.5">{told}</circle>'
@@ -92,7 +94,7 @@ class Panel:
         """Words at a place in pixels."""
         self.parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}"'
-            f' fill="{colour}"{more}>{escape(words)}</text>'
+            f' fill="{colour}"{more}>{_shown(words)}</text>'
         )
 
 
@@ -102,9 +104,14 @@ def picture(width: float, height: float, title: str, description: str, panels: S
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
         f' height="{height:g}" role="img" aria-labelledby="title description" font-family="{escape(FONT)}">\n'
-        f'<title id="title">{escape(title)}</title>\n<desc id="description">{escape(description)}</desc>\n'
+        f'<title id="title">{_shown(title)}</title>\n<desc id="description">{_shown(description)}</desc>\n'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>\n{body}\n</svg>\n'
     )
+
+
+def _shown(words: str) -> str:
+    """Words as XML takes them: it has no control characters, not even escaped."""
+    return escape(printable(words))
 
 
 def percent(share: float) -> str:

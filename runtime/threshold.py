@@ -10,11 +10,13 @@ from typing import Final
 from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from runtime import exit_status
-from runtime.calibrate import LabelSource, fitted, write_svg
+from runtime.calibrate import LabelSource, fitted
 from runtime.cost_quality_chart import cost_quality_chart
 from runtime.gathering import say
+from runtime.outputs import check_outputs
 from runtime.svg import percent
 from workers.calibration import ALL, Calibration, load
+from workers.calibration_file import printable, write_whole
 from workers.risk_coverage import RiskPoint, highest_for_share, lowest_for_error, safest
 
 SHOWN: Final = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -76,19 +78,23 @@ def pick_threshold(
     if (artefact is None) == (source is None):
         message = "Name --artefact FILE, which `earmark calibrate` wrote, or --labels FILE."
         raise ConfigurationError(message)
+    check_outputs({"--svg": svg}, [artefact, source.file if source is not None else None])
     if artefact is not None:
         calibration = load(artefact)
     else:
         assert source is not None  # noqa: S101  # one of them is there
-        calibration = fitted(settings, source)[1]
+        gathered, calibration = fitted(settings, source)
+        check_outputs({"--svg": svg}, gathered.heard)
     curve = _curve(calibration, field or ALL)
     choice = choose(curve, wish)
     if svg is not None:
-        write_svg(svg, cost_quality_chart(curve, choice.point, str(calibration.identity), wish.usd_per_answer))
+        picture = cost_quality_chart(curve, choice.point, str(calibration.identity), wish.usd_per_answer)
+        write_whole(svg, picture, "--svg")
     if as_json:
         sys.stdout.write(json.dumps(_content(calibration, field, curve, choice), indent=1) + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(calibration, field, curve, choice, wish)) + "\n")
+        lines = [printable(line) for line in _lines(calibration, field, curve, choice, wish)]
+        sys.stdout.write("\n".join(lines) + "\n")
     return 0 if choice.point is not None else exit_status.SOME_NOT_DONE
 
 
@@ -138,7 +144,7 @@ def _curve(calibration: Calibration, field: str) -> tuple[RiskPoint, ...]:
         reason = calibration.unfitted.get(field)
         what = f"The field {field} is uncalibrated ({reason})" if reason else f"There is no calibrated field {field!r}"
         message = f"{what}; there are {', '.join(calibration.report) or 'none, for want of labels'}."
-        raise ConfigurationError(message)
+        raise ConfigurationError(printable(message))
     return report.curve
 
 

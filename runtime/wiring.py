@@ -22,7 +22,7 @@ from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
-from runtime.cascading import calibrator, fallback_spec, make_degradation, make_second_opinion
+from runtime.cascading import bound_to, calibrator, fallback_spec, make_degradation, make_second_opinion
 from runtime.local.backend import connect_local
 from runtime.pulse import Pulse
 from runtime.worker_name import own_name
@@ -54,7 +54,8 @@ def _gcp(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        message = f"The backend gcp needs the package of {error.name}.  Install it: pip install 'earmark[gcp]'."
+        remedy = "Install it in Earmark's folder: pip install --editable '.[gcp]'."
+        message = f"The backend gcp needs the package of {error.name}.  {remedy}"
         raise ConfigurationError(message) from error
 
 
@@ -145,6 +146,7 @@ def open_worker(
     spec = spec or find_model(settings.model, settings)
     check_packages(spec)
     tenants = Tenants(settings.tenants)
+    regions_of_upload = bound_to(tenants)
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
     limits = DecodeLimits(
         max_input_bytes=settings.max_input_bytes,
@@ -163,8 +165,9 @@ def open_worker(
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
-            if spec.regions is not None and upload.region is not None and upload.region not in spec.regions:
-                message = f"The data of {upload.tenant} must stay in {upload.region}, and {spec.name} does not"
+            if spec.regions is not None and not regions_of_upload(upload) <= spec.regions:
+                where = ", ".join(sorted(regions_of_upload(upload)))
+                message = f"The data of {upload.tenant} must stay in {where}, and {spec.name} does not"
                 raise InputRejected(InputFault.REGION, message)
             clip = pool.decode(lease.job.id, path, upload.content_sha256)
             longest_s = tenants.find(upload.tenant).max_duration_s

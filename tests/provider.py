@@ -63,5 +63,6 @@ def fallback(
         spend=Spend(store, day_usd=day_usd, tenant_usd=lambda _: day_usd, clock=clock),
         regions=frozenset(regions),
         concurrency=2,
+        version="1.scripted",
         calibrate=lambda prediction: prediction,
     )

@@ -25,7 +25,7 @@ from workers.second_opinion import Answer
 _log = logging.getLogger(__name__)
 
 MODEL_STARTS_MAX = 3
-"""Starts of the model that may fail in a row before a worker without a fallback gives up."""
+"""Starts of the model that may fail in a row before a worker gives up, unless the fallback answers in its place."""
 
 ASKING_BATCHES = 4
 """Batches of jobs that may wait for the fallback; then no more are leased."""
@@ -58,6 +58,7 @@ class Answering:
         self._yielded = False
         """Whether the low jobs that are ready have let high ones go before them."""
         self._failed_starts = 0
+        """Starts that failed in a row without anybody else's answer in between."""
         self._loads_seen = 0
         self._loading: Future[None] | None = None
 
@@ -151,11 +152,13 @@ class Answering:
         """The jobs that have an answer or a failure by now.
 
         Raises:
-            ModelUnavailable: the primary did not start, several times in a row, and there is no fallback.
+            ModelUnavailable: the primary did not start, several times in a row, and no fallback answered.
         """
         answered = []
         for future in [future for future in self._asking if future.done()]:
             flight, answer = self._asking.pop(future), future.result()
+            if flight.instead is not None and (answer.prediction is not None or isinstance(answer.error, NoAnswer)):
+                self._failed_starts = 0
             if answer.prediction is None and flight.instead is not None and not isinstance(answer.error, NoAnswer):
                 flight.instead, flight.primary_only = None, True  # so the job waits for the primary, without a try
                 self._ready.append(flight)
@@ -203,7 +206,7 @@ class Answering:
                 self._ready.append(flight)
             else:
                 self._give_back(flight, pause_s if self._second.exists else 0.0)
-        if self._failed_starts >= MODEL_STARTS_MAX and not self._second.exists:
+        if self._failed_starts >= MODEL_STARTS_MAX:
             raise error
 
     def _ask(self, flight: Flight, reason: Reason) -> bool:

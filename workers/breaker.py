@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from earmark.errors import QuotaExhausted, Throttled, TimedOut, TransientError, Unavailable
+from earmark.errors import QuotaExhausted, RateLimited, Throttled, TimedOut, TransientError, Unavailable
 from earmark.log import event
 
 _log = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ class Breaker:
             event(_log, "provider.recovered", provider=self._provider)
 
     def failed(self, error: TransientError) -> None:
-        """Note a failure of the provider; errors that are about one clip count as ``withdrawn``."""
-        if not isinstance(error, (Unavailable, TimedOut)):
+        """Note a failure of the provider; errors about one clip, or by our own limit, count as ``withdrawn``."""
+        if isinstance(error, RateLimited) or not isinstance(error, (Unavailable, TimedOut)):
             self.withdrawn()
             return
         with self._lock:

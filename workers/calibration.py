@@ -18,11 +18,12 @@ from pydantic import AwareDatetime, NonNegativeInt, ValidationError, model_valid
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata, Frozen, Rated
 from earmark.vocabulary import Basis
+from workers.calibration_file import printable, write_whole
 from workers.curves import LOG_ODDS, Constant, Platt, ScoreCurve
 from workers.reliability import Measures, ReliabilityBin
 from workers.risk_coverage import RiskPoint
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the file."""
 ID_CHARS: Final = 16
 FILE_BYTES_MAX: Final = 64 * 1024**2
@@ -43,7 +44,7 @@ class Identity:
         """As ``qwen2_audio 1 on vllm, prompt 3fa2``."""
         engine = f" on {self.engine}" if self.engine else ""
         prompt = f", prompt {self.prompt_version}" if self.prompt_version else ""
-        return f"{self.model} {self.model_version}".strip() + engine + prompt
+        return printable(f"{self.model} {self.model_version}".strip() + engine + prompt)
 
 
 class FieldCurves(Frozen):
@@ -63,7 +64,7 @@ class FieldCurves(Frozen):
 
     def is_level(self, score: float | None) -> bool:
         """Whether all answers like one of this score get the same confidence."""
-        return score is None or (isinstance(self.scored, Platt) and not any(self.scored.weights.values()))
+        return score is None or (self.scored is not None and self.scored.is_level)
 
     def confidence(self, score: float | None) -> float | None:
         """The probability that an answer is right; None = nothing was fitted for its like."""
@@ -115,7 +116,15 @@ class Calibration(Frozen):
 
     @property
     def id(self) -> str:
-        """Short SHA-256 of the content; provenance names it."""
+        """Short SHA-256 of what decides confidences: whose scores, and the curves; provenance names it.
+
+        Neither report nor time are in it: the same curves fitted again are no new pipeline version.
+        """
+        return _digest(self.model_dump(mode="json", include={*Identity.__dataclass_fields__, "curves"}))[:ID_CHARS]
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole content, the report included."""
         return _digest(self.model_dump(mode="json"))
 
     @property
@@ -166,21 +175,13 @@ class Calibration(Frozen):
             raise ConfigurationError(message)
 
     def save(self, path: Path) -> None:
-        """Write the file, whole or not at all.
+        """Write the file, whole or not at all; a link stays one, and what it leads to is written.
 
         Raises:
             ConfigurationError: it cannot be written there.
         """
-        content = self.model_dump(mode="json")
-        stored = {"format": FORMAT, "id": _digest(content), **content}
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(_text(stored), encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            message = f"Cannot write the calibration {path}: {error.strerror}.  Choose another --out."
-            raise ConfigurationError(message) from error
+        content = {"format": FORMAT, "id": self.id, "sha256": self.sha256, **self.model_dump(mode="json")}
+        write_whole(path, _text(content), "--out")
 
 
 def load(
@@ -197,7 +198,7 @@ def load(
         ConfigurationError: it cannot be read, was changed by hand, has another format, or is for another model.
     """
     stored = _read(path)
-    found, content_id = stored.pop("format", None), stored.pop("id", None)
+    found, content_id, sha256 = (stored.pop(name, None) for name in ("format", "id", "sha256"))
     if found != FORMAT:
         message = f"The calibration {path} has the format {found!r}, not {FORMAT}.  Fit it anew: `earmark calibrate`."
         raise ConfigurationError(message)
@@ -208,7 +209,7 @@ def load(
         place = ".".join(map(str, fault["loc"]))
         message = f"The calibration {path} is damaged at {place}: {fault['msg']}.  Fit it anew: `earmark calibrate`."
         raise ConfigurationError(message) from None
-    if calibration.id != content_id:
+    if (calibration.id, calibration.sha256) != (content_id, sha256):
         message = f"The calibration {path} was changed after it was made.  Fit it anew: `earmark calibrate`."
         raise ConfigurationError(message)
     calibration.check(str(path), model=model, model_version=model_version, engine=engine, prompt_version=prompt_version)
@@ -217,17 +218,21 @@ def load(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            message = f"The calibration {path} is no regular file.  Check the path."
+            raise ConfigurationError(message)
         with path.open("rb") as file:
             text = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"Cannot read the calibration {path}: {error.strerror}.  Check the path in the settings."
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"Cannot read the calibration {printable(str(path))}: {reason}.  Check the path."
         raise ConfigurationError(message) from error
     try:
         stored = json.loads(text) if len(text) <= FILE_BYTES_MAX else None
     except (ValueError, RecursionError):
         stored = None
     if not isinstance(stored, dict):
-        message = f"{path} is no calibration.  `earmark calibrate --out {path.name}` makes one."
+        message = f"{path} is no calibration.  Name a file that `earmark calibrate` said it wrote."
         raise ConfigurationError(message)
     return stored
 
@@ -246,7 +251,7 @@ def _text(stored: Mapping[str, Any]) -> str:
 
 def _digest(content: Mapping[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _applied(curves: FieldCurves, rated: Rated[Any]) -> Rated[Any]:

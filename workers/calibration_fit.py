@@ -25,6 +25,8 @@ LABELS_LEAST: Final = 30
 """Labels of one kind below which a field stays uncalibrated."""
 RECORDINGS_LEAST: Final = 10
 """Recordings from which they must come, since answers about one recording err together."""
+EITHER_LEAST: Final = 5
+"""Right answers, and wrong ones, below which nothing can be learnt about what tells them apart."""
 FOLDS: Final = 10
 SEED: Final = 0
 
@@ -41,6 +43,13 @@ class Label:
     """The model's raw score, 0 to 1."""
     confidence: float | None = None
     """What the record said, where it said something."""
+    named: bool = True
+    """Whether the recording is known; else each label counts as one of its own."""
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What two labels have in common that may be one told twice."""
+        return self.field, self.score, self.confidence, self.right, self.recording if self.named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def fit(labels: Sequence[Label], *, identity: Identity, label_set: LabelSet, fit
         if not usable:
             unfitted[field] = _too_few(mine)
             continue
-        kind = kind_for(len(scored))
+        kind = kind_for(len({label.content for label in scored}))
         fitted = [label for part in usable for label in part]
         curves[field] = _curves(fitted, kind)
         held_out[field] = _held_out(fitted, curves[field], kind, folds)
@@ -96,10 +105,21 @@ def fit(labels: Sequence[Label], *, identity: Identity, label_set: LabelSet, fit
 
 
 def _enough(labels: Sequence[Label]) -> bool:
+    return _many(labels) and EITHER_LEAST <= sum(label.right for label in labels) <= len(labels) - EITHER_LEAST
+
+
+def _many(labels: Sequence[Label]) -> bool:
     return len(labels) >= LABELS_LEAST and len({label.recording for label in labels}) >= RECORDINGS_LEAST
 
 
 def _too_few(labels: Sequence[Label]) -> str:
+    for part in ([label for label in labels if (label.score is None) is unscored] for unscored in (False, True)):
+        if _many(part):
+            right = sum(label.right for label in part)
+            return (
+                f"{right} right and {len(part) - right} wrong answers; it takes {EITHER_LEAST} of either to learn what "
+                "tells them apart.  What the model says now stays"
+            )
     recordings = len({label.recording for label in labels})
     return (
         f"{len(labels)} labels from {recordings} recordings; it takes {LABELS_LEAST} from {RECORDINGS_LEAST}, "

@@ -54,6 +54,8 @@ class Refusal(StrEnum):
     TENANT = "tenant_cap"
     BREAKER = "breaker_open"
     """The fallback's breaker is open."""
+    RATE = "rate_limited"
+    """Our own limit on its use would have made the question wait too long."""
     FAILED = "fallback_failed"
     """It was asked and there was no answer."""
 
@@ -139,6 +141,7 @@ def merge(
     prior: float,
     refused: Refusal | None = None,
     cost_usd: float = 0.0,
+    coverage: float = 1.0,
 ) -> Merged:
     """Each field from the answer that is worth more; on a tie the primary's.
 
@@ -151,15 +154,17 @@ def merge(
         prior: worth of an answer of the fallback that has no calibrated confidence.
         refused: why there is no answer of the fallback.
         cost_usd: what asking cost, divided evenly among the fields.
+        coverage: share of the recording that the fallback heard, 0 to 1; a transcript is worth that much less.
     """
     ours = primary or AudioMetadata()
-    theirs = fallback or AudioMetadata()
+    theirs = _covering(fallback or AudioMetadata(), coverage)
     taken: dict[str, Any] = {}
     routes = []
     unfit_ours, unfit_theirs = _unfit(ours, theirs, asked, prior)
+    priors = {field: prior * (coverage if field == "transcript" else 1.0) for field in asked}
     for field, reason in asked.items():
         our_worth = None if field in unfit_ours else worth(ours, field)
-        their_worth = None if field in unfit_theirs else _fallback_worth(theirs, field, prior)
+        their_worth = None if field in unfit_theirs else _fallback_worth(theirs, field, priors[field])
         chosen: Literal["primary", "fallback", "none"] = "none"
         if their_worth is not None and (our_worth is None or their_worth > our_worth):
             chosen = "fallback"
@@ -175,7 +180,7 @@ def merge(
                 primary_value=_short(ours, field),
                 primary_worth=worth(ours, field),
                 fallback_value=_short(theirs, field),
-                fallback_worth=_fallback_worth(theirs, field, prior),
+                fallback_worth=_fallback_worth(theirs, field, priors[field]),
                 cost_usd=cost_usd / len(asked),
             )
         )
@@ -187,21 +192,37 @@ def merge(
 def _unfit(
     ours: AudioMetadata, theirs: AudioMetadata, asked: Mapping[str, Reason], prior: float
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Fields of either answer that do not fit the content type that stands, where the two disagree about it.
+    """Fields of either answer that do not fit the content type that stands, where it was asked about.
 
-    The description goes with the content type: that of the other one tells of something else.
+    Where the two disagree, the description goes with the content type: that of the other one tells of something else.
     """
     mine, other = ours.content_type.value, theirs.content_type.value
-    if "content_type" not in asked or other is None or mine is other or mine is None:
+    if "content_type" not in asked or other is None:
         return frozenset(), frozenset()
     overruled = (_fallback_worth(theirs, "content_type", prior) or 0.0) > (worth(ours, "content_type") or 0.0)
     stands = other if overruled else mine
-    out = {"description"}
+    out: set[str] = set()
     if stands not in {ContentType.MUSIC, ContentType.MIXED}:
         out |= MUSICAL
     if stands not in {ContentType.SPEECH, ContentType.MIXED}:
         out |= SPOKEN
-    return (frozenset(out), frozenset()) if overruled else (frozenset(), frozenset(out))
+    disagree = mine is not None and mine is not other
+    stale = frozenset({"description"}) if disagree else frozenset[str]()
+    ours_out = frozenset(out) | (stale if overruled else frozenset())
+    return ours_out, frozenset(out) | (stale if not overruled else frozenset())
+
+
+def _covering(metadata: AudioMetadata, coverage: float) -> AudioMetadata:
+    """The same, its transcript trusted by the share of the recording that was heard: the other words are missing."""
+    said = metadata.transcript
+    if said.value is None or coverage >= 1.0:
+        return metadata
+    less = {
+        name: round(known * coverage, 4)
+        for name, known in (("confidence", said.confidence), ("score", said.score))
+        if known is not None
+    }
+    return metadata.model_copy(update={"transcript": said.model_copy(update=less)})
 
 
 def _fallback_worth(metadata: AudioMetadata, field: str, prior: float) -> float | None:

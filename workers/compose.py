@@ -4,6 +4,8 @@ from datetime import datetime
 
 from earmark.domain import Analysis, Clip, FieldRoute, Lease, Prediction, Provenance, Timings
 from earmark.metadata import REQUIRED, record_confidence
+from earmark.vocabulary import Basis
+from workers.description import describe
 
 
 def compose_analysis(
@@ -20,17 +22,21 @@ def compose_analysis(
     calibration: str = "",
     routes: tuple[FieldRoute, ...] = (),
     fallback_model: str = "",
+    fallback_version: str = "",
+    fallback_covered_s: float = 0.0,
 ) -> Analysis:
     """One record; it is marked for review when its confidence, or that of a required field, is low or unknown."""
-    job = lease.job
-    confidence = record_confidence(prediction.metadata)
+    job, metadata = lease.job, prediction.metadata
+    if metadata.description.basis is Basis.DERIVED:  # from fields that were calibrated, or answered anew, since
+        metadata = metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
+    confidence = record_confidence(metadata)
     return Analysis(
         job_id=job.id,
         tenant=job.upload.tenant,
         content_sha256=job.upload.content_sha256,
         confidence=confidence,
         model=model,
-        metadata=prediction.metadata,
+        metadata=metadata,
         technical=clip.technical,
         provenance=Provenance(
             model=model,
@@ -39,6 +45,8 @@ def compose_analysis(
             engine=prediction.engine,
             calibration=calibration,
             fallback_model=fallback_model,
+            fallback_version=fallback_version,
+            fallback_covered_s=round(fallback_covered_s, 3),
             fallback_fields=tuple(route.field for route in routes if route.chosen == "fallback"),
             routes=routes,
             pipeline=job.pipeline,

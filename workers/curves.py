@@ -28,6 +28,8 @@ LOG_ODDS: Final = "log_odds"
 ISOTONIC_FROM: Final = 1000
 """Labels from which a stepwise curve errs less than a logistic one."""
 STEPS_MAX: Final = 50
+LEVEL_SPAN: Final = 0.01
+"""A curve whose confidences differ by less is level: thresholds are hundredths and cannot tell them apart."""
 SETTLED: Final = 1e-10
 """Mean gradient at which the logistic fit has come to rest."""
 
@@ -41,6 +43,11 @@ class Platt:
     bias: float
     weights: Mapping[str, float]
     kind: Literal["platt"] = "platt"
+
+    @property
+    def is_level(self) -> bool:
+        """Whether all answers get the same confidence."""
+        return not any(self.weights.values())
 
     def probability(self, features: Mapping[str, float]) -> float:
         """The probability that an answer with these features is right, within ``LEAST`` to ``MOST``.
@@ -71,6 +78,11 @@ class Isotonic:
         if not self.scores or len(self.scores) != len(self.confidences) or not rising or not never_falling:
             message = "an isotonic curve needs as many confidences as scores, in rising order"
             raise ValueError(message)
+
+    @property
+    def is_level(self) -> bool:
+        """Whether all answers get the same confidence, but for less than ``LEVEL_SPAN``."""
+        return _kept(self.confidences[-1]) - _kept(self.confidences[0]) < LEVEL_SPAN
 
     def confidence(self, score: float) -> float:
         """The probability that an answer of this score, 0 to 1, is right."""
@@ -151,8 +163,13 @@ def fit_constant(right: Sequence[bool] | Flags) -> Constant:
 
 
 def fit_scores(scores: Sequence[float] | Floats, right: Sequence[bool] | Flags, kind: str) -> Platt | Isotonic:
-    """The curve of a kind, ``platt`` or ``isotonic``."""
-    return fit_isotonic(scores, right) if kind == "isotonic" else fit_platt(scores, right)
+    """The curve of a kind, ``platt`` or ``isotonic``; level where a higher score means less, whichever the kind."""
+    logistic = fit_platt(scores, right)
+    if kind != "isotonic":
+        return logistic
+    if logistic.is_level:  # pooled steps would still rise at the ends, by chance
+        return Isotonic((float(np.min(scores)),), (fit_constant(right).share,))
+    return fit_isotonic(scores, right)
 
 
 def kind_for(labels: int) -> Literal["platt", "isotonic"]:

@@ -39,5 +39,7 @@ class Fallback:
     regions: frozenset[str]
     """Regions the provider keeps data in; a tenant bound to another one is never sent there."""
     concurrency: int
+    version: str
+    """Of the provider's model and how it is asked, as calibrations name it."""
     calibrate: Callable[[Prediction], Prediction]
     """Gives its answers the confidences that were fitted for it, if any."""

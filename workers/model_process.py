@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from typing import Literal
 
+from earmark import log
 from earmark.domain import Clip, Prediction
 from earmark.errors import ModelCrashed, ModelUnavailable, TimedOut
 from earmark.log import event
@@ -56,7 +58,8 @@ class ModelProcess:
         self.close()
         began = time.monotonic()
         ours, theirs = _SPAWN.Pipe()
-        child = _SPAWN.Process(target=_serve, args=(self._factory, self._options, theirs), name="model", daemon=True)
+        arguments = (self._factory, self._options, theirs, log.attached())
+        child = _SPAWN.Process(target=_serve, args=arguments, name="model", daemon=True)
         # A terminal's Ctrl-C is for the worker alone; the child inherits the mask and is safe from its first moment.
         resource_tracker.ensure_running()  # or starting it, as the first spawn does, would unblock the signal again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -150,7 +153,14 @@ def load(factory: str, options: dict[str, object]) -> Model:
     return make(**options)
 
 
-def _serve(factory: str, options: dict[str, object], connection: Connection) -> None:
+def _serve(
+    factory: str,
+    options: dict[str, object],
+    connection: Connection,
+    attached: tuple[str, Literal["json", "text"]] | None,
+) -> None:
+    if attached is not None:
+        log.attach(*attached)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # A model divides its threads itself; BLAS waking its own for every small product costs more than it saves.
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

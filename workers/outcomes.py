@@ -46,16 +46,19 @@ class Outcomes:
             reason = answer.error or NoAnswer("The model had no answer for this clip")
             return self.of_error(reason, flight.lease, "predict")
         assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
+        alone = not answer.by_primary and bool(answer.fallback_model)
         return Done(
             compose_analysis(
                 flight.lease,
                 flight.clip,
                 prediction,
-                model=self._parts.model_name if answer.by_primary else answer.fallback_model or self._parts.model_name,
-                model_version=self._parts.model_version,
-                calibration=self._parts.calibration,
+                model=answer.fallback_model if alone else self._parts.model_name,
+                model_version=answer.fallback_version if alone else self._parts.model_version,
+                calibration="" if alone else self._parts.calibration,
                 routes=answer.routes,
                 fallback_model=answer.fallback_model,
+                fallback_version=answer.fallback_version,
+                fallback_covered_s=answer.fallback_covered_s,
                 leased_at=flight.leased_at,
                 decode_s=flight.decode_s,
                 now=self._parts.clock(),

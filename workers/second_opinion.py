@@ -2,17 +2,17 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
-from earmark.domain import Clip, FieldRoute, Job, Prediction
-from earmark.errors import NoAnswer, TransientError, Unavailable
+from earmark.domain import Clip, FieldRoute, Job, Prediction, Upload
+from earmark.errors import NoAnswer, RateLimited, TransientError, Unavailable
 from earmark.log import event
-from earmark.metadata import AudioMetadata, uncalibrated_fields
-from workers.cascade import ALL_FIELDS, CascadeRules, Reason, Refusal, merge, weak_fields
+from earmark.metadata import uncalibrated_fields
+from workers.cascade import ALL_FIELDS, CascadeRules, Merged, Reason, Refusal, merge, weak_fields
 from workers.daemon_threads import DaemonThreads
 from workers.fallback import Fallback
 from workers.reply import Reply
@@ -34,6 +34,9 @@ class Answer:
     routes: tuple[FieldRoute, ...] = ()
     fallback_model: str = ""
     """Who was asked; empty = nobody."""
+    fallback_version: str = ""
+    fallback_covered_s: float = 0.0
+    """Seconds of audio that it heard."""
     by_primary: bool = True
     """Whether the primary answered at all."""
 
@@ -54,11 +57,25 @@ class Answer:
         return any(route.refused in {Refusal.DAY, Refusal.TENANT} for route in self.routes)
 
 
+def regions_of(upload: Upload) -> frozenset[str]:
+    """Where an upload's data must stay, as the router noted it."""
+    return frozenset() if upload.region is None else frozenset({upload.region})
+
+
 class SecondOpinion:
     """The fallback as the worker sees it.  Without one every answer of the primary stands as it is."""
 
-    def __init__(self, rules: CascadeRules | None = None, fallback: Fallback | None = None) -> None:
-        """Take the rules, and the fallback with its guards; without both, nobody is ever asked."""
+    def __init__(
+        self,
+        rules: CascadeRules | None = None,
+        fallback: Fallback | None = None,
+        bound_to: Callable[[Upload], frozenset[str]] = regions_of,
+    ) -> None:
+        """Take the rules, and the fallback with its guards; without both, nobody is ever asked.
+
+        ``bound_to`` gives the regions that all must be the provider's own; empty = it may be sent anywhere.
+        """
+        self._bound_to = bound_to
         self._rules = rules or CascadeRules(threshold=0.0, fields=frozenset(), prior=0.0)
         self._fallback = fallback
         self._threads = DaemonThreads(fallback.concurrency, "fallback") if fallback else None
@@ -83,9 +100,7 @@ class SecondOpinion:
 
     def refusal(self, job: Job) -> Refusal | None:
         """Why the fallback would not be asked about this job, caps aside."""
-        if self._fallback is None or (
-            job.upload.region is not None and job.upload.region not in self._fallback.regions
-        ):
+        if self._fallback is None or not self._bound_to(job.upload) <= self._fallback.regions:
             return Refusal.REGION
         return Refusal.BREAKER if self._fallback.breaker.open else None
 
@@ -113,6 +128,7 @@ class SecondOpinion:
             prior=self._rules.prior,
             refused=refused,
             cost_usd=reply.cost_usd,
+            coverage=_coverage(second, clip),
         )
         name = self._fallback.provider.name if refused in {None, Refusal.FAILED} else ""
         event(
@@ -129,10 +145,12 @@ class SecondOpinion:
             seconds=round(time.monotonic() - began, 3),
         )
         return Answer(
-            _prediction(primary, second, merged.metadata, reply.cost_usd),
+            _prediction(primary, second, merged, reply.cost_usd),
             error=reply.error or (None if refused is None else Unavailable(f"The fallback was not asked: {refused}")),
             routes=merged.routes,
             fallback_model=name,
+            fallback_version=self._fallback.version if name else "",
+            fallback_covered_s=second.covered_s if second else 0.0,
             by_primary=primary is not None,
         )
 
@@ -168,20 +186,31 @@ class SecondOpinion:
         finally:
             with suppress(Unavailable):  # then what was set aside counts as spent
                 fallback.spend.settle(reserved, cost_usd)
-        return reply, None if reply.prediction is not None else Refusal.FAILED
+        if reply.prediction is not None:
+            return reply, None
+        return reply, Refusal.RATE if isinstance(reply.error, RateLimited) else Refusal.FAILED
+
+
+def _coverage(second: Prediction | None, clip: Clip) -> float:
+    """Share of a clip that the fallback heard."""
+    return 1.0 if second is None or not clip.samples else min(1.0, second.covered_s / clip.duration_s)
 
 
 def _prediction(
-    primary: Prediction | None, second: Prediction | None, metadata: AudioMetadata, cost_usd: float
+    primary: Prediction | None, second: Prediction | None, merged: Merged, cost_usd: float
 ) -> Prediction | None:
-    """The prediction that stands, with what both cost."""
+    """The prediction that stands, with what both cost.
+
+    What was heard is told by whoever gave the transcript, or else by the primary: it is never more than that.
+    """
     first = primary or second
     if first is None:
         return None
+    by_fallback = second is not None and (primary is None or "transcript" in merged.fallback_fields)
     return replace(
         first,
-        metadata=metadata,
-        uncalibrated=uncalibrated_fields(metadata),
+        metadata=merged.metadata,
+        uncalibrated=uncalibrated_fields(merged.metadata),
         cost_usd=(primary.cost_usd if primary else 0.0) + cost_usd,
-        covered_s=max(each.covered_s for each in (primary, second) if each is not None),
+        covered_s=second.covered_s if second is not None and by_fallback else first.covered_s,
     )

@@ -1,6 +1,7 @@
 """``earmark calibrate``, ``threshold`` and ``review`` from their arguments to files and rows, model included."""
 
 import json
+import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from earmark.vocabulary import Basis, ContentType, Genre
 from runtime import gathering
 from runtime.calibration_commands import register
 from runtime.listening import Heard, open_listening
+from runtime.outputs import check_outputs
 from runtime.review import named_review
 from runtime.wiring import connect
 from tests.audio_files import saved, tone, wav
@@ -81,7 +83,7 @@ def test_bad_rows_are_told_and_counted(tmp_path: Path) -> None:
     result = run("calibrate", "--labels", path, "--out", "c.json")
     assert result.exit_code == 3
     assert "labels.jsonl:301: not JSON" in result.stderr
-    assert "labels.jsonl:302: an answer of other, not of listener 1" in result.stderr
+    assert "1 answers are not of listener 1 and not used: 1 of other" in result.stderr
     (tmp_path / "few.jsonl").write_text('{"field": "key", "score": 0.5, "right": true}\n')
     (tmp_path / "bad.jsonl").write_text("nonsense\n")
     for name, reason in (("few", "enough labels"), ("bad", "no row that can be used"), ("gone", "Cannot read")):
@@ -101,7 +103,131 @@ def test_whose_answers_they_are(tmp_path: Path) -> None:
         file.write('{"field": "key", "right": true, "model": "far", "engine": "transformers"}\n')
     with pytest.raises(ConfigurationError, match="--engine"):
         run("calibrate", "--labels", path, "--model", "far")
-    assert run("calibrate", "--labels", path, "--model", "far", "--engine", "vllm").exit_code == 3
+    assert run("calibrate", "--labels", path, "--model", "far", "--engine", "vllm").exit_code == 0
+
+
+def test_rows_of_several_models_are_told_apart(tmp_path: Path) -> None:
+    """An artefact is for what its own rows say; the others are one line, and no fault."""
+    path = labels(tmp_path, model="qwen2_audio", model_version="7b", engine="tf", prompt_version="p1")
+    rows = path.read_text()
+    mine = labels(tmp_path, model="listener", model_version="1").read_text()
+    path.write_text(mine + rows)
+    result = run("calibrate", "--labels", path, "--out", "c.json")
+    assert result.exit_code == 0
+    assert result.stderr.count("300 of qwen2_audio 7b on tf, prompt p1") == 1
+    assert calibration.load(tmp_path / "c.json").identity == Identity("listener", "1")
+    run("calibrate", "--labels", path, "--model", "qwen2_audio", "--out", "q.json")
+    assert calibration.load(tmp_path / "q.json").identity == Identity("qwen2_audio", "7b", "tf", "p1")
+
+
+def test_an_artefact_says_whose_scores_it_is_for(tmp_path: Path) -> None:
+    """Where neither rows nor options nor the model say it, nothing is written."""
+    path = labels(tmp_path)
+    with pytest.raises(ConfigurationError, match="--model-version, --engine, --prompt-version"):
+        run("calibrate", "--labels", path, "--model", "qwen2_audio", "--out", "q.json")
+    assert not (tmp_path / "q.json").exists()
+    named = ("--model-version", "7b", "--engine", "tf", "--prompt-version", "p")
+    run("calibrate", "--labels", path, "--model", "qwen2_audio", "--out", "q.json", *named)
+    assert calibration.load(tmp_path / "q.json").identity == Identity("qwen2_audio", "7b", "tf", "p")
+    with pytest.raises(ConfigurationError, match="control characters"):
+        run("calibrate", "--labels", path, "--model", "qwen2_audio", "--engine", "\x1b[31m")
+
+
+def test_nothing_that_is_read_is_written_over(tmp_path: Path) -> None:
+    """Nor another output, by whatever name; what was there stays as it was."""
+    path = labels(tmp_path)
+    (tmp_path / "soft").symlink_to(path)
+    (tmp_path / "hard").hardlink_to(path)
+    (tmp_path / "folder").mkdir()
+    run("calibrate", "--labels", path, "--out", "c.json")
+    held = path.read_bytes(), Path("c.json").read_bytes()
+    fit = ("calibrate", "--labels", path)
+    for arguments in (
+        *((*fit, option, name) for option in ("--out", "--svg") for name in (path, "soft", "hard", "folder/../soft")),
+        (*fit, "--out", "new", "--svg", "./new"),
+        ("threshold", "--artefact", "c.json", "--error-rate", "0.3", "--svg", "c.json"),
+        ("threshold", "--labels", path, "--error-rate", "0.3", "--svg", "soft"),
+    ):
+        with pytest.raises(ConfigurationError, match="the same file as"):
+            run(*arguments)
+    assert (path.read_bytes(), Path("c.json").read_bytes()) == held
+    assert not Path("new").exists()
+    with pytest.raises(ConfigurationError, match=r"no calibration.  Name a file") as refusal:
+        run("threshold", "--artefact", path, "--error-rate", "0.3")
+    assert "--out" not in str(refusal.value)
+
+
+def test_a_recording_that_is_listened_to_is_not_written_over(tmp_path: Path) -> None:
+    """The recordings that a file of labels names are read as well."""
+    with pytest.raises(ConfigurationError, match="the same file as what is read"):
+        check_outputs({"--svg": tmp_path / "x" / ".." / "a.wav"}, [tmp_path / "b.wav", tmp_path / "a.wav"])
+
+
+@pytest.mark.parametrize("option", ["--out", "--svg"])
+def test_only_regular_files_are_replaced(tmp_path: Path, option: str) -> None:
+    """Devices, pipes and folders are refused; a link is followed and stays one; folders are made."""
+    path = labels(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("/dev/null", "pipe", ".", "loop", "labels.jsonl/x", ""):
+        with pytest.raises(ConfigurationError, match="Cannot write"):
+            run("calibrate", "--labels", path, option, name)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to("far/target")
+    run("calibrate", "--labels", path, option, "link")
+    assert (tmp_path / "link").is_symlink()
+    assert [each.name for each in (tmp_path / "far").iterdir()] == ["target"]
+
+
+def test_answers_told_again_count_once(tmp_path: Path) -> None:
+    """The last verdict about a value of a recording counts; copies of unnamed rows are told."""
+    rows = [
+        {"field": "genres", "score": n / 80, "right": n % 3 > 0, "recording": str(n), "value": "pop"} for n in range(60)
+    ]
+    rows += [{**rows[1], "right": False}, {**rows[2], "value": "jazz"}, rows[4]]
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    result = run("calibrate", "--labels", path, "--out", "c.json")
+    assert "2 answers are told again, 1 of them with another verdict" in result.stderr
+    assert calibration.load(tmp_path / "c.json").labels.count == 61
+    once = labels(tmp_path, 600).read_text()
+    path.write_text(once * 2)
+    result = run("calibrate", "--labels", path, "--out", "c.json")
+    assert "600 of 1200 rows without `recording`" in result.stderr
+    assert "(Platt)" in result.stdout
+
+
+def test_control_characters_reach_no_terminal_and_no_picture(tmp_path: Path) -> None:
+    """Whatever labels call their model."""
+    path = labels(tmp_path, model="far", model_version="7\x1b]0;x\x07", engine="v\x00\ufffe")
+    with path.open("a") as file:
+        file.write(json.dumps({"field": "key", "right": True, "model": "\x1b[2J"}) + "\n")
+    result = run("calibrate", "--labels", path, "--model", "far", "--out", "c.json", "--svg", "c.svg")
+    assert "1 of \\x1b[2J" in result.stderr
+    wish = run("threshold", "--artefact", "c.json", "--error-rate", "0.3", "--svg", "t.svg")
+    for text in (result.stdout, result.stderr, wish.stdout, *(Path(name).read_text() for name in ("c.svg", "t.svg"))):
+        assert all(line.isprintable() for line in text.splitlines())
+        assert "\\x1b]0;x" in text
+
+
+def test_a_fit_that_does_harm_is_told(tmp_path: Path) -> None:
+    """On standard error too, before the artefact is put to use."""
+    chance = np.random.default_rng(0)
+    rows = [
+        {"field": "key", "score": truth, "right": bool(chance.random() < truth)} for truth in chance.random(40).tolist()
+    ]
+    path = tmp_path / "labels.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert "Warning: key is no better for it" in run("calibrate", "--labels", path).stderr
+
+
+def test_the_same_labels_are_the_same_version(tmp_path: Path) -> None:
+    """Fitted again at another time, or judged otherwise, the curves have the id that they had."""
+    path = labels(tmp_path)
+    first, again = (json.loads(run("calibrate", "--labels", path, "--json").stdout) for _ in range(2))
+    assert first["id"] == again["id"]
+    assert first["fitted_at"] != again["fitted_at"]
+    assert first["sha256"] != again["sha256"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--labels", "x", "--from-reviews"]], ids=["nothing", "both"])
@@ -138,6 +264,8 @@ def record(folder: Path, number: int, **provenance: object) -> Record:
         "genres": [Rated(value=Genre.JAZZ, score=0.7), Rated(value=Genre.POP, score=0.2)],
         "tempo_bpm": Rated(value=120.0, confidence=0.9, score=0.8, basis=Basis.CALIBRATED),
         "vocals": Rated(value="present", confidence=0.7),
+        "description": Rated(value="Music.", confidence=0.6, basis=Basis.DERIVED),
+        "language": Rated(value="en", confidence=1.0, basis=Basis.MEASURED),
     }
     world = World(folder)
     analysis = done(make_lease(f"sound {number}"), world).outcome.analysis  # type: ignore[union-attr]
@@ -196,6 +324,11 @@ REFUSED = {
     "bad truth": (["--field", "tempo_bpm", "--value", "fast"], "tempo_bpm: "),
     "which entry": (["--field", "genres", "--right"], "jazz, pop"),
     "no such entry": (["--field", "genres", "--entry", "rock", "--right"], "not among"),
+    "contradiction": (["--field", "content_type", "--right", "--value", "speech"], "cannot be right"),
+    "agreement": (["--field", "tempo_bpm", "--wrong", "--value", "121"], "cannot be wrong"),
+    "entry of one": (["--field", "content_type", "--entry", "music", "--right"], "leave --entry out"),
+    "composed": (["--field", "description", "--right"], "follows from other fields"),
+    "measured": (["--field", "language", "--right"], "was measured"),
     "a file as well": (["--from", "x"], "Name a job"),
 }
 
@@ -230,6 +363,22 @@ def test_a_file_of_reviews_is_kept_row_by_row(tmp_path: Path) -> None:
     path.write_text("x\n")
     with pytest.raises(ConfigurationError, match="no review"):
         run("review", "--from", path)
+
+
+def test_a_file_of_reviews_is_read_as_labels_are(tmp_path: Path) -> None:
+    """A regular file, with a byte order mark or without; nothing twice in a row, and verdicts are no texts."""
+    job = record(tmp_path, 1).job_id
+    good = json.dumps({"job_id": job, "field": "content_type", "right": True, "tenant": "acme"})
+    path = tmp_path / "reviews.jsonl"
+    path.write_text("\ufeff" + "\n".join([good, good[:-1] + ', "right": false}', good.replace("true", '"yes"')]))
+    result = run("review", "--from", path)
+    assert result.exit_code == 3
+    assert "reviews.jsonl:2: a name stands twice" in result.stderr
+    assert "reviews.jsonl:3: right: " in result.stderr
+    assert [row["is_right"] for row in reviews(tmp_path)] == [1]
+    for name in ("/dev/zero", "."):
+        with pytest.raises(ConfigurationError, match="no regular file"):
+            run("review", "--from", name)
 
 
 def test_answers_of_the_fallback_are_reviewed_as_its_own(tmp_path: Path) -> None:

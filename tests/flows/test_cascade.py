@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from earmark.domain import Job, Record
-from earmark.errors import NoAnswer, QuotaExhausted, Unavailable
+from earmark.errors import ModelUnavailable, NoAnswer, QuotaExhausted, Unavailable
 from earmark.vocabulary import ContentType, Lane
+from router.tenants import Tenants
+from runtime.cascading import bound_to
 from tests.flows.world import LIMITS, World
 from tests.making import make_job, make_upload
 from tests.provider import USD, WORDS, ScriptedProvider, fallback
 from workers.degradation import Degradation, LaneLimits
 from workers.model_process import ModelProcess
+from workers.worker import Worker
 
 NOW = dataclasses.replace(LIMITS, retry_delay_s=0)
 
@@ -57,6 +60,16 @@ def run_until(world: World, *jobs: Job) -> None:
         thread.join()
 
 
+def run_for_ever(world: World, worker: Worker) -> None:
+    """One step after another, as time goes by, and a drain at the end."""
+    try:
+        while True:
+            worker.run_once()
+            world.clock.move(10)
+    finally:
+        worker._drain()
+
+
 def worked(world: World, rounds: int = 3) -> None:
     """Let a worker do what there is to do."""
     with world.worker() as worker:
@@ -98,6 +111,7 @@ def test_a_clip_the_primary_cannot_answer_is_asked_whole(world: World, provider:
     assert (record.status, record.failures) == ("done", ())
     assert record.analysis is not None
     assert record.analysis.model == "scripted/second"
+    assert record.analysis.provenance.model_version == record.analysis.provenance.fallback_version == "1.scripted"
     assert record.analysis.metadata.content_type.value is ContentType.SPEECH
     assert {route.reason for route in record.analysis.provenance.routes} == {
         "no_answer" if word == "none" else "primary_failed"
@@ -120,6 +134,28 @@ def test_a_region_bound_tenant_is_never_sent_out(tmp_path: Path, provider: Scrip
     assert weak.provenance.review
     assert [route.refused for route in weak.provenance.routes] == ["region"]
     assert [ended(world, job).status for job in bound[1:]] == ["failed", "failed"]
+
+
+def test_what_a_tenant_is_bound_to_now_counts_for_what_was_queued_before(
+    tmp_path: Path, provider: ScriptedProvider
+) -> None:
+    """Neither the file's region nor the one the router noted is left; a tenant nobody knows goes nowhere."""
+    file = tmp_path / "tenants.toml"
+    file.write_text('[acme]\nregion = "europe-west1"\n[free]\n')
+    bound = bound_to(Tenants(file))
+    assert bound(make_upload("x", tenant="acme")) == {"europe-west1"}
+    assert bound(make_upload("x", tenant="acme", region="us-east1")) == {"europe-west1", "us-east1"}
+    assert bound(make_upload("x", tenant="free")) == frozenset()
+    assert bound(make_upload("x", tenant="stranger")) == {"unknown"}
+    world = World(tmp_path, limits=NOW)
+    world.fallback = fallback(tmp_path, provider, world.clock, regions={"us-east1"})
+    world.bound_to = bound
+    [job] = world.put("weak")
+    worked(world)
+    assert provider.asked == []
+    analysis = ended(world, job).analysis
+    assert analysis is not None
+    assert [route.refused for route in analysis.provenance.routes] == ["region"]
 
 
 def test_a_region_bound_tenant_waits_for_a_primary_that_is_down(tmp_path: Path, provider: ScriptedProvider) -> None:
@@ -204,6 +240,20 @@ def test_the_breaker_closes_when_the_provider_is_back(
     analysis = ended(world, third).analysis
     assert analysis is not None
     assert analysis.metadata.transcript.value == WORDS
+
+
+def test_a_worker_whose_primary_and_fallback_are_down_ends(tmp_path: Path, provider: ScriptedProvider) -> None:
+    """As one without a fallback does: somebody has to look.  No try is spent."""
+    provider.error = lambda: Unavailable("500")
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0.01))
+    world.fallback = fallback(tmp_path, provider, world.clock)
+    world.model = ModelProcess("tests.models:missing", {}, start_timeout_s=60)
+    [job] = world.put("fine")
+    with world.worker() as worker, pytest.raises(ModelUnavailable):
+        run_for_ever(world, worker)
+    world.clock.move(100)
+    [lease] = world.lanes[Lane.LOW].lease(9, 60)
+    assert (lease.job.id, lease.try_number) == (job.id, 1)
 
 
 def test_a_bad_answer_about_a_clip_the_primary_never_heard_spends_a_try(

@@ -3,7 +3,7 @@
 The bytes of an upload are the words of the scripted model, so that a test says what happens to each job.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.parts import WorkerLimits, WorkerParts
-from workers.second_opinion import SecondOpinion
+from workers.second_opinion import SecondOpinion, regions_of
 from workers.settle import Settler, read_record
 from workers.worker import Worker
 
@@ -76,6 +76,7 @@ class World:
         self.rules = CascadeRules(threshold=limits.confidence_threshold, fields=frozenset(ALL_FIELDS), prior=0.7)
         self.fallback: Fallback | None = None
         self.degradation = Degradation()
+        self.bound_to: Callable[[Upload], frozenset[str]] = regions_of
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
 
@@ -151,7 +152,7 @@ class World:
                 model_version="1",
                 settler=self.settler(),
                 clock=self.clock,
-                second=SecondOpinion(self.rules, self.fallback),
+                second=SecondOpinion(self.rules, self.fallback, self.bound_to),
                 degradation=self.degradation,
             ),
             self.limits,

@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,44 @@ def test_too_few_labels_leave_a_field_alone() -> None:
     assert calibration.curves["tags"] == FieldCurves(unscored=Constant(31 / 42))
 
 
+@pytest.mark.parametrize("wrong", [0, 4])
+def test_a_few_wrong_answers_teach_nothing(wrong: int) -> None:
+    """Fewer than five of either kind leave a field as it is, with and without scores; five are enough."""
+    labels = [Label("key", right=n >= wrong, recording=str(n), score=n % 7 / 7) for n in range(43)]
+    bare = [Label("tags", right=n < wrong, recording=str(n)) for n in range(43)]
+    calibration = fitted(labels + bare)
+    assert not calibration.curves
+    assert f"{43 - wrong} right and {wrong} wrong answers" in calibration.unfitted["key"]
+    assert f"{wrong} right and {43 - wrong} wrong answers" in calibration.unfitted["tags"]
+    assert set(fitted([Label("key", right=n > 4, recording=str(n)) for n in range(43)]).curves) == {"key"}
+
+
+def test_scores_that_mean_less_give_one_confidence_however_many() -> None:
+    """Also from a thousand labels on; the report and the thresholds are of that one confidence."""
+    chance = np.random.default_rng(0)
+    labels = [
+        Label("key", right=bool(chance.random() > score), recording=str(n), score=score)
+        for n, score in enumerate(chance.random(1500).tolist())
+    ]
+    calibration = fitted(labels)
+    curve = calibration.curves["key"].scored
+    assert isinstance(curve, Isotonic)
+    assert curve.is_level
+    assert len(calibration.report["key"].bins) == 1
+    assert calibration.report["key"].after.auroc is not None
+    assert calibration.report["key"].after.auroc.value == 0.5
+    assert {point.coverage.value for point in calibration.report["key"].curve} == {1.0}
+
+
+def test_copies_do_not_choose_the_curve() -> None:
+    """A thousand labels are enough for steps only if they say different things, or of different recordings."""
+    labels = over_confident(400)
+    copies = [replace(label, recording=f"{index}", named=False) for index, label in enumerate(labels * 3)]
+    assert isinstance(fitted(copies).curves["content_type"].scored, Platt)
+    known = [replace(label, named=True) for label in copies]
+    assert isinstance(fitted(known).curves["content_type"].scored, Isotonic)
+
+
 def test_answers_without_a_score_share_one_confidence() -> None:
     """Their report is no worse for the folds: no ranking, and little error."""
     labels = [Label("tags", right=number % 10 < 7, recording=str(number)) for number in range(200)]
@@ -170,13 +210,16 @@ def test_a_rising_curve_keeps_the_order(scores: list[float], bias: float, slope:
 
 def test_an_artefact_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Curves, report and id; another set of labels has another id."""
-    calibration = fitted(over_confident(1200) + [Label("tags", right=True, recording=str(n)) for n in range(40)])
+    calibration = fitted(over_confident(1200) + [Label("tags", right=n > 9, recording=str(n)) for n in range(40)])
     path = tmp_path / "new" / "calibration.json"
     calibration.save(path)
     read = load(path, model="qwen2_audio", model_version="1.ab", engine="transformers", prompt_version="3f2a")
     assert read == calibration
     assert read.id == calibration.id
     assert read.id != fitted(over_confident(1201)).id
+    later = read.model_copy(update={"fitted_at": EPOCH + timedelta(days=1), "report": {}})
+    assert later.id == read.id
+    assert later.sha256 != read.sha256
     assert isinstance(read.curves["content_type"].scored, Isotonic)
     assert [each.name for each in path.parent.iterdir()] == ["calibration.json"]
 
@@ -208,6 +251,8 @@ def test_a_changed_artefact_is_refused(tmp_path: Path) -> None:
     confidences = stored["curves"]["content_type"]["scored"]["confidences"]
     cases = {
         "was changed": {**stored, "model": "other"},
+        "was changed after": {**stored, "report": {}},
+        "was changed after it": {name: value for name, value in stored.items() if name != "sha256"},
         "format 99": {**stored, "format": 99},
         "damaged": {
             **stored,

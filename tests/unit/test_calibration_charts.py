@@ -33,6 +33,13 @@ def test_every_field_has_its_two_panels() -> None:
         assert 0 <= float(mark.attrib["cy"]) <= height
 
 
+def test_one_field_is_told_once() -> None:
+    """Neither text nor picture repeats it as all fields together."""
+    calibration = fitted(over_confident(100))
+    assert "all fields" not in " ".join(texts(reliability_chart(calibration)))
+    assert "all fields" not in "\n".join(report_lines(calibration, Counter()))
+
+
 def test_names_are_escaped() -> None:
     """A model may be called anything."""
     odd = Identity('<script>"&', "1")
@@ -61,12 +68,13 @@ def test_the_report_says_what_was_fitted() -> None:
         *over_confident(1200),
         *(Label("vocals", right=True, recording=str(n), score=0.99) for n in range(40)),
         *(Label("tempo_bpm", right=n % 2 > 0, recording=str(n), score=0.5) for n in range(40)),
+        *(Label("moods", right=n % 6 > 0, recording=str(n), score=0.95 if n % 6 else 0.05) for n in range(40)),
         Label("key", right=True, recording="r"),
     ]
     text = "\n".join(report_lines(fitted(labels), Counter(answers=40, right=20, near=30)))
     for words in (
         "content_type (isotonic)",
-        "vocals (level: all labels say the same)",
+        "vocals: 40 right and 0 wrong answers; it takes 5 of either",
         "tempo_bpm (level: the score tells nothing)",
         "right but for the octave 75.0%",
         "before, 0.0",

@@ -149,6 +149,28 @@ def test_answers_that_do_not_fit_the_content_type_that_stands_are_dropped() -> N
     assert [route.chosen for route in kept.routes] == ["primary", "none"]
 
 
+def test_a_transcript_of_a_part_is_worth_that_part() -> None:
+    """Two minutes of ten are not better than a doubtful transcript of all ten, however sure of themselves."""
+    asked = {"transcript": Reason.WEAK}
+    part = metadata(transcript=scored("one", 0.99))
+    kept = merge(SPEECH, part, asked, prior=0.9, coverage=0.2)
+    assert kept.metadata.transcript.value == "one two"
+    assert kept.routes[0].fallback_worth == pytest.approx(0.18)
+    calibrated = merge(None, metadata(transcript=sure("one", 0.9)), asked, prior=0.9, coverage=0.5)
+    assert calibrated.metadata.transcript.confidence == pytest.approx(0.45)
+    whole = merge(SPEECH, part, asked, prior=0.9)
+    assert whole.metadata.transcript.value == "one"
+
+
+def test_what_does_not_fit_goes_though_both_agree() -> None:
+    """Speech has no instruments, whoever heard them; without an answer of the fallback nothing changes."""
+    speech = metadata(content_type=sure(ContentType.SPEECH, 0.5), instruments=[sure(Instrument.PIANO, 0.9)])
+    asked = {"content_type": Reason.WEAK, "instruments": Reason.CONTENT_TYPE}
+    agreed = metadata(content_type=sure(ContentType.SPEECH, 0.9))
+    assert merge(speech, agreed, asked, prior=0.7).metadata.instruments == ()
+    assert merge(speech, None, asked, prior=0.7, refused=Refusal.DAY).metadata == speech
+
+
 @given(primary=answers | st.none(), fallback=answers | st.none(), prior=confidences)
 def test_merging_never_makes_an_answer_worse(
     primary: AudioMetadata | None, fallback: AudioMetadata | None, prior: float

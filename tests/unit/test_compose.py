@@ -39,6 +39,28 @@ def test_what_is_below_the_threshold_or_unknown_is_to_be_reviewed(
     assert composed(confidence).provenance.review is review
 
 
+def test_a_description_made_of_fields_follows_them() -> None:
+    """What was calibrated or answered anew since is what it tells of, and it is no surer than that."""
+    stale = Rated(value="Silence.", confidence=0.97, basis=Basis.DERIVED)
+    kind = Rated(value=ContentType.SPEECH, confidence=0.06, basis=Basis.CALIBRATED)
+    answers = {"content_type": kind, "description": stale}
+    lease = make_lease()
+    technical = Technical(duration_s=9, sample_rate_hz=8000, channels=1, codec="x", container="wav", size_bytes=1)
+    analysis = compose_analysis(
+        lease,
+        Clip(lease.job.id, Path("clip"), 9 * 16_000, technical),
+        Prediction(AudioMetadata.model_validate(answers), covered_s=9),
+        model="scripted",
+        model_version="1",
+        leased_at=EPOCH,
+        decode_s=0,
+        now=EPOCH,
+        threshold=0.8,
+    )
+    assert analysis.metadata.description.value == "Speech, 9 seconds."
+    assert analysis.metadata.description.confidence == 0.06
+
+
 def test_the_time_is_told_apart() -> None:
     """Waiting ends with the lease, the total with the record; a clock that is behind makes no time negative."""
     timings = composed(0.9).timings

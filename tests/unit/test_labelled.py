@@ -57,6 +57,11 @@ BAD = [
     ('{"field": "key", "right": true, "score": NaN}', "NaN is no number"),
     ('{"field": "key", "right": true, "score": 1e999}', "score: "),
     ('{"field": ["key"], "right": true}', "field: "),
+    ('{"field": "key", "right": "yes"}', "right: "),
+    ('{"field": "key", "right": true, "score": true}', "score: "),
+    ('{"field": "key", "right": true, "score": "0.5"}', "score: "),
+    ('{"path": "a.wav", "tempo_bpm": "120"}', "tempo_bpm: "),
+    ('{"path": "a.wav", "tempo_bpm": true}', "tempo_bpm: "),
     ('{"field": "key", "right": true, "right": false}', "twice"),
     ('{"path": ""}', "is no path"),
     ('{"path": 3, "key": "C"}', "is no path"),
@@ -92,8 +97,13 @@ content = st.one_of(
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=content, name=st.sampled_from(["l.jsonl", "l.csv"]))
 def test_no_content_breaks_the_reader(tmp_path: Path, content: bytes, name: str) -> None:
-    """Whatever the bytes, rows are used or told; no other error gets out."""
-    found = read(tmp_path, content, name)
+    """Whatever the bytes, rows are used or told, and headings that mean nothing refused; no other error gets out."""
+    try:
+        found = read(tmp_path, content, name)
+    except ConfigurationError:
+        if name != "l.csv":
+            raise
+        return
     assert all("\n" not in problem for problem in found.problems)
 
 
@@ -117,6 +127,34 @@ def test_a_table_is_read_as_well(tmp_path: Path) -> None:
     judged = read(tmp_path, "field,score,right\nkey,0.5,yes\nkey,,0\nkey,0.2,perhaps\n", "l.csv")
     assert [(row.label.score, row.label.right) for row in judged.scored] == [(0.5, True), (None, False)]
     assert len(judged.problems) == 1
+
+
+HEADINGS = {
+    "semicolons": ("field;score;right\nkey;0.5;yes\n", "Divide its columns with commas"),
+    "no headings": ("key,0.5,yes\nkey,0.2,no\n", "Name its columns"),
+    "twice": ("field,score,right,score\nkey,0.5,yes,0.4\n", "'score' twice"),
+    "UTF-16": ("field,right\nkey,yes\n".encode("utf-16"), "Save it as UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "advice"), HEADINGS.values(), ids=HEADINGS)
+def test_a_table_of_another_form_is_refused_at_once(tmp_path: Path, content: str | bytes, advice: str) -> None:
+    """With one hint, not with a line for each row."""
+    with pytest.raises(ConfigurationError, match=advice):
+        read(tmp_path, content, "l.csv")
+
+
+@pytest.mark.parametrize("name", ["l.csv", "l.jsonl"])
+def test_rows_of_another_encoding_are_told_together(tmp_path: Path, name: str) -> None:
+    """In one line; the others are used."""
+    rows = {
+        "l.csv": "field,right,recording\nkey,yes,é\nkey,yes,e\nkey,yes,è\n",
+        "l.jsonl": "\n".join(f'{{"field": "key", "right": true, "recording": "{letter}"}}' for letter in "éeè"),
+    }
+    found = read(tmp_path, rows[name].encode("latin-1"), name)
+    [problem] = found.problems
+    assert "2 rows are not UTF-8" in problem
+    assert len(found.scored) == 1
 
 
 def test_unusable_files_are_refused(tmp_path: Path) -> None:

@@ -6,19 +6,23 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from earmark import log
 from earmark.domain import Clip, Technical
 from earmark.errors import (
     ConfigurationError,
     ModelUnavailable,
     NoAnswer,
     QuotaExhausted,
+    RateLimited,
     Throttled,
     TimedOut,
     TransientError,
@@ -30,6 +34,7 @@ from tests.servers import faults
 from tests.servers.ears import noise, tone, voice
 from tests.servers.faults import Fault
 from tests.servers.openai import OpenAIServer
+from workers.breaker import Breaker
 from workers.model_process import ModelProcess
 from workers.models.answer import FIELDS
 from workers.models.openai_compatible import OpenAICompatible, load, version_of
@@ -305,6 +310,20 @@ def test_answers_in_odd_places_are_found(make: Make, clip: Record, server: OpenA
     assert reply.usage.repairs == 0
 
 
+@pytest.mark.parametrize(
+    "usage", [None, {"prompt_tokens": -5, "completion_tokens": "x"}, {"prompt_tokens": 10**400, "completion_tokens": 1}]
+)
+def test_a_bill_that_cannot_be_right_is_told_once_and_counts_as_the_estimate(
+    make: Make, clip: Record, server: OpenAIServer, usage: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cap on spending bites all the same, and nobody pays a fortune."""
+    server.always = Fault("bill", change=lambda completion: completion.update(usage=usage))
+    adapter, short = make(logprobs="no", repair_model=""), clip(tone(440, 2))
+    costs = [adapter.ask(short, ("content_type",)).cost_usd for _ in range(3)]
+    assert costs == pytest.approx([adapter.estimate_usd(short, ("content_type",))] * 3)
+    assert [record.getMessage() for record in caplog.records] == ["provider.bill_unclear"]
+
+
 @pytest.mark.parametrize("fault", [faults.EMPTY_CHOICES, faults.CUT_OFF, faults.REFUSED, faults.says("")])
 def test_no_answer_is_not_mended(make: Make, clip: Record, server: OpenAIServer, fault: Fault) -> None:
     """No choices, cut off at the limit, refused, or nothing: there is nothing to mend, and the bill stands."""
@@ -482,12 +501,36 @@ def test_limits_per_minute_are_kept_on_our_side(
         assert adapter.ask(short, ("content_type",)).error is None
     (wait_s,) = waits
     assert 5.0 < wait_s <= 15.0
-    scarce = make(logprobs="no", tokens_per_minute=300)
-    assert scarce.ask(clip(tone(440, 20)), ("content_type",)).error is None
-    error = failed(scarce.ask(clip(tone(440, 20)), ("content_type",)))
-    assert isinstance(error, Throttled)
+
+
+def test_our_own_limit_is_not_the_providers_fault(
+    make: Make, clip: Record, server: OpenAIServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thirty questions where six a minute are allowed: a minute's worth waits, and the breaker stays closed."""
+    adapter, breaker, short = make(logprobs="no", requests_per_minute=6), Breaker("mine"), clip(tone(440, 0.2))
+    errors = []
+    for _ in range(30):
+        assert breaker.admit()
+        error = adapter.ask(short, ("content_type",)).error
+        if error is None:
+            breaker.succeeded()
+        else:
+            breaker.failed(error)
+            errors.append(error)
+    assert 12 <= len(server.requests) < 20
+    assert {type(error) for error in errors} == {RateLimited}
+    assert not breaker.open
+    assert "provider.opened" not in caplog.text
+
+
+def test_our_own_limit_does_not_hide_why_it_was_asked_again(make: Make, clip: Record, server: OpenAIServer) -> None:
+    """The provider failed, and only the second sending met the limit."""
+    server.always = faults.BROKEN
+    adapter = make(logprobs="no", requests_per_minute=1)
+    assert type(failed(adapter.ask(clip(tone(440, 0.2)), ("content_type",)))) is Unavailable
+    error = failed(adapter.ask(clip(tone(440, 0.2)), ("content_type",)))
+    assert isinstance(error, RateLimited)
     assert error.retry_after_s is not None
-    assert len(server.requests) == 6
 
 
 # ---------------------------------------------------------------------------------------------- the key
@@ -559,15 +602,67 @@ def test_check_is_content_with_a_provider_that_has_the_models(make: Make, caplog
     [
         ({"model": "gpt-audio-9"}, r"no model gpt-audio-9; it has .*gpt-audio-1\.5.*Set `model`"),
         ({"repair_model": "gpt-0"}, r"no model gpt-0.*`repair_model`"),
-        ({"url": "wrong"}, r"Set `model` and `url`"),
     ],
 )
-def test_check_names_what_to_set(make: Make, server: OpenAIServer, changes: dict[str, str], told: str) -> None:
-    """A model that is not there, an address without its version."""
-    if "url" in changes:
-        changes = {"url": server.url.removesuffix("/v1")}
+def test_check_names_what_to_set(make: Make, changes: dict[str, str], told: str) -> None:
+    """A model that is not there."""
     with pytest.raises(ConfigurationError, match=told):
         make(**changes).check()
+
+
+@contextlib.contextmanager
+def listing(status: int, body: bytes) -> Iterator[str]:
+    """The address of a server that answers so to every GET."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer."""
+            self.send_response_only(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as running:
+        thread = Thread(target=running.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/v1"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b'{"data": 5}', b"", b"\xff"])
+def test_check_tells_an_address_that_is_no_such_api(make: Make, body: bytes) -> None:
+    """A website, most often; the message says what to set."""
+    with listing(200, body) as url, pytest.raises(ConfigurationError, match=r"does not speak .*Set `url` of openai"):
+        make(url=url).check()
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_check_believes_a_provider_that_lists_no_models(
+    make: Make, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may answer questions all the same."""
+    with listing(status, b"nothing here") as url:
+        make(url=url).check()
+    assert [record.getMessage() for record in caplog.records] == ["provider.models_unlisted"]
+
+
+def test_check_reads_a_bare_list_of_models(make: Make) -> None:
+    """Some servers leave the envelope away."""
+    with listing(200, b'[{"id": "one"}, {"id": "two"}, 3]') as url:
+        make(url=url, model="one", repair_model="two").check()
+        with pytest.raises(ConfigurationError, match="has no model three; it has one, two"):
+            make(url=url, model="three", repair_model="").check()
+
+
+def test_an_address_without_its_version_is_told_by_the_first_question(
+    make: Make, clip: Record, server: OpenAIServer
+) -> None:
+    """It lists no models, which alone is no fault."""
+    adapter = make(url=server.url.removesuffix("/v1"))
+    adapter.check()
+    assert "Set `model` and `url`" in str(failed(adapter.ask(clip(tone(440, 1)), ("content_type",))))
 
 
 def test_check_tells_a_wrong_key_from_a_server_that_is_down(make: Make, server: OpenAIServer) -> None:
@@ -623,6 +718,20 @@ def test_as_primary_a_provider_that_fails_half_way_answers_half(make: Make, clip
     assert len(server.requests) == 2
 
 
+def test_as_primary_the_reason_of_each_none_is_told(
+    make: Make, clip: Record, server: OpenAIServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the job's number, the provider and what was spent, for None tells nothing."""
+    server.plan(faults.slow(30))
+    clips = [clip(tone(440, 1)), clip(noise(1))]
+    adapter = make("vllm", concurrency=1, timeout_s=0.5, prices={"audio_in": 10})
+    assert [answer is None for answer in adapter.predict(clips)] == [True, False]
+    (told,) = [vars(record)["fields"] for record in caplog.records if record.msg == "provider.gave_no_answer"]
+    assert (told["job_id"], told["provider"], told["error"]) == (clips[0].job_id, adapter.name, "timed_out")
+    assert "0.5 s" in told["reason"]
+    assert told["cost_usd"] > 0
+
+
 def test_as_primary_one_clip_that_takes_too_long_costs_a_try(make: Make, clip: Record, server: OpenAIServer) -> None:
     """It may be the clip; several that all do are the provider."""
     server.always = faults.slow(30)
@@ -645,6 +754,29 @@ def test_as_primary_in_a_child_process(clip: Record, server: OpenAIServer, monke
     assert answer is not None
     assert answer.metadata.key.value == "A major"
     assert answer.engine == "vllm"
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_events_of_a_child_process_are_logged_as_the_parents_are(
+    clip: Record, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], style: str
+) -> None:
+    """Level and style go with it."""
+    monkeypatch.setenv("PROVIDER_KEY", KEY)
+    log.attach("warning", style)
+    server.plan(faults.BAD_JSON)
+    options = {"threads": 1, "provider": provider(server, "vllm").model_dump(mode="json")}
+    process = ModelProcess("workers.models.openai_compatible:load", options, start_timeout_s=60)
+    try:
+        assert process.predict([clip(tone(440, 2))], timeout_s=60) == [None]
+    finally:
+        process.close()
+    (line,) = capfd.readouterr().err.splitlines()
+    if style == "text":
+        assert "warning provider.gave_no_answer provider=vllm" in line
+    else:
+        told = json.loads(line)
+        assert (told["event"], told["error"]) == ("provider.gave_no_answer", "no_answer")
+        assert {"reason", "provider", "cost_usd", "job_id"} <= set(told)
 
 
 def test_load_refuses_what_cannot_work_and_bears_what_may_pass(

@@ -77,6 +77,8 @@ def test_another_model_needs_its_own_prices(tmp_path: Path) -> None:
         ('[mine]\nname = "x"\nurl = "https://a/v1"\nmodel = "m"', r"mine.*no key name.*heading"),
         ('[Mine]\nurl = "https://a/v1"\nmodel = "m"', r"name.*a-z"),
         ('concurrency = 3\n[mine]\nurl = "https://a/v1"', r"'concurrency' in .* outside a table"),
+        ('[mine]\nnames = "x"\nurl = "https://a/v1"\nmodel = "m"', r"names: there is no such key; use url"),
+        ('[openai]\nregions = "eu"', r"regions: give a list of texts, as"),
         ("[openai]\nretries = 99", r"retries.*less than or equal to 10"),
         ("[openai", r"Cannot read the providers in .*mine\.toml"),
     ],
@@ -113,6 +115,30 @@ def test_a_key_in_the_file_is_refused_and_not_repeated(tmp_path: Path, line: str
         load_providers(written(tmp_path, f"[openai]\n{line}\n"))
     assert "SENTINEL" not in str(caught.value)
     assert "SENTINEL" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-proj-abc",
+        "sk_live_4242",
+        "a1b2-c3d4",
+        "A" * 65,
+        "hf_aBcDeFgHiJkLmNoP1qRs",
+        "c0ffee0123456789abcdef0123456789",
+    ],
+)
+def test_a_key_where_its_variables_name_belongs_is_refused_unseen(tmp_path: Path, key: str) -> None:
+    """Else it would be told as the name of a variable that is not set."""
+    with pytest.raises(ConfigurationError, match="NAME of the environment variable") as caught:
+        load_providers(written(tmp_path, f'[openai]\nkey_variable = "{key}"\n'))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "openai_key_2", "MY_KEY_20261120", "Openai_Key", "_K"])
+def test_usual_names_of_variables_are_taken(tmp_path: Path, name: str) -> None:
+    """In whatever case, with a number or a date."""
+    assert load_providers(written(tmp_path, f'[openai]\nkey_variable = "{name}"\n'))["openai"].key_variable == name
 
 
 def test_data_stays_in_its_region() -> None:

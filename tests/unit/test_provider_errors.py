@@ -1,7 +1,6 @@
 """What providers send is foreign: nothing in it makes the adapter raise, wait absurdly, or repeat a secret."""
 
 import json
-import math
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.models.chat_answer import ChatAnswer, read_answer
-from workers.models.prices import billed
+from workers.models.prices import SANE, billed
 from workers.models.provider import Prices
 from workers.models.provider_errors import LONGEST_SAID_S, MOST_SAID_CHARS, retry_after_s, said_by
 
@@ -79,9 +78,8 @@ def test_any_completion_is_read_without_an_error(completion: dict[str, Any]) -> 
     """It may come to nothing, and its bill is finite and not negative."""
     answer = read_answer(completion)
     assert isinstance(answer, ChatAnswer)
-    usage, cost_usd = billed(answer.usage, PRICES, audio_tokens=100, text_tokens=50)
-    assert math.isfinite(cost_usd)
-    assert cost_usd >= 0
+    usage, cost_usd, _ = billed(answer.usage, PRICES, audio_tokens=100, text_tokens=50, answer_tokens=100)
+    assert 0 < cost_usd <= SANE * (150 * PRICES.audio_in + 100 * PRICES.audio_out) / 1e6
     assert min(usage.audio_tokens, usage.text_tokens, usage.cached_tokens, usage.answer_tokens) >= 0
     assert usage.cached_tokens <= usage.text_tokens
 
@@ -104,17 +102,47 @@ def test_a_bill_is_counted_by_kind() -> None:
         "prompt_tokens_details": {"audio_tokens": 600, "cached_tokens": 300},
         "completion_tokens_details": {"audio_tokens": 40},
     }
-    usage, cost_usd = billed(bill, PRICES, audio_tokens=1, text_tokens=1)
+    usage, cost_usd, unclear = billed(bill, PRICES, audio_tokens=600, text_tokens=300, answer_tokens=100)
+    assert not unclear
     assert (usage.audio_tokens, usage.text_tokens, usage.cached_tokens, usage.answer_tokens) == (600, 400, 300, 100)
     assert cost_usd == pytest.approx((600 * 10 + 100 * 1 + 300 * 0.5 + 60 * 4 + 40 * 20) / 1e6)
 
 
 def test_a_bill_that_does_not_tell_audio_from_text_is_not_taken_for_text() -> None:
-    """Audio is what costs; its estimate stands in.  So it does where there is no bill."""
-    usage, cost_usd = billed({"prompt_tokens": 500, "completion_tokens": 0}, PRICES, audio_tokens=300, text_tokens=9)
+    """Audio is what costs; its estimate stands in."""
+    bill = {"prompt_tokens": 500, "completion_tokens": 0}
+    usage, cost_usd, _ = billed(bill, PRICES, audio_tokens=300, text_tokens=9, answer_tokens=9)
     assert (usage.audio_tokens, usage.text_tokens) == (300, 200)
     assert cost_usd == pytest.approx((300 * 10 + 200) / 1e6)
-    assert billed(None, PRICES, audio_tokens=300, text_tokens=200)[1] == pytest.approx(cost_usd)
+
+
+@pytest.mark.parametrize(
+    "bill",
+    [
+        None,
+        {},
+        {"completion_tokens": 5},
+        {"prompt_tokens": 500},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        {"prompt_tokens": -5, "completion_tokens": "x"},
+        {"prompt_tokens": 500, "completion_tokens": -1},
+        {"prompt_tokens": float("inf"), "completion_tokens": 5},
+        {"prompt_tokens": float("nan"), "completion_tokens": 5},
+        {"prompt_tokens": 10**400, "completion_tokens": 5},
+        {"prompt_tokens": True, "completion_tokens": 5},
+        {"prompt_tokens": 2001, "completion_tokens": 5},
+        {"prompt_tokens": 500, "completion_tokens": 401},
+        {"prompt_tokens": 500, "completion_tokens": 5, "prompt_tokens_details": {"audio_tokens": -1}},
+        {"prompt_tokens": 500, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 1e400}},
+        {"prompt_tokens": 500, "completion_tokens": 5, "completion_tokens_details": {"audio_tokens": "x"}},
+    ],
+)
+def test_a_bill_that_cannot_be_right_counts_as_the_estimate(bill: dict[str, Any] | None) -> None:
+    """Neither nothing, which would get round a cap, nor a fortune."""
+    usage, cost_usd, unclear = billed(bill, PRICES, audio_tokens=300, text_tokens=200, answer_tokens=100)
+    assert unclear
+    assert (usage.audio_tokens, usage.text_tokens, usage.answer_tokens) == (300, 200, 100)
+    assert cost_usd == pytest.approx((300 * 10 + 200 * 1 + 100 * 4) / 1e6)
 
 
 def test_fences_and_spoken_words_are_looked_through() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.errors import Throttled
-from workers.models.rate_limit import LONGEST_PAUSE_S, RateLimit, TokenBucket
+from earmark.errors import RateLimited, Throttled
+from workers.models.rate_limit import LONGEST_PAUSE_S, LONGEST_WAIT_S, RateLimit, TokenBucket
 
 
 class Time:
@@ -64,11 +64,24 @@ def test_too_long_a_wait_is_refused_and_reserves_nothing() -> None:
     time = Time()
     lim = limit(time, tokens=600)
     lim.admit(600)
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(RateLimited, match="Our limit") as caught:
         lim.admit(400)
     assert caught.value.retry_after_s == pytest.approx(40.0)
     assert not time.waits
     assert lim.admit(100) == pytest.approx(10.0)
+
+
+def test_our_own_limit_waits_a_minute_where_a_providers_pause_does_not() -> None:
+    """A question that is refused is lost, and nobody is at fault; a provider that wants a long pause is left alone."""
+    time = Time()
+    lim = RateLimit(6, 0, clock=time, sleep=lambda _: None)
+    waits = [lim.admit(0) for _ in range(12)]
+    assert waits[6:] == pytest.approx([10, 20, 30, 40, 50, LONGEST_WAIT_S])
+    with pytest.raises(RateLimited):
+        lim.admit(0)
+    lim.pause(45)
+    with pytest.raises(Throttled):
+        lim.admit(0)
 
 
 def test_more_than_a_minutes_allowance_waits_for_all_of_it() -> None:

@@ -12,6 +12,8 @@ class Sendings:
     all: int = 0
     in_vain: int = 0
     """Failed, and may be on the bill all the same."""
+    error: TransientError | None = None
+    """What the last of them came to."""
 
 
 @dataclass(eq=False)

@@ -55,11 +55,7 @@ def _qwen2_audio(settings: Settings) -> ModelSpec:
         raise ConfigurationError(message)
     asked = prompt_version(AudioMetadata.model_fields)
     numbers = "" if settings.model_dtype == "auto" else f".{settings.model_dtype}"
-    weights = (
-        folder_version(path)
-        if is_folder_name(path)
-        else f"{path.rpartition('/')[2]}@{settings.model_revision or 'newest'}"
-    )
+    weights = settings.model_version or _weights(settings)
     return ModelSpec(
         name="qwen2_audio",
         version=f"1.{weights}.{asked}.w{settings.model_windows}-{settings.model_speech_windows}{numbers}",
@@ -78,6 +74,13 @@ def _qwen2_audio(settings: Settings) -> ModelSpec:
         prompt_version=asked,
         extra="qwen2-audio",
     )
+
+
+def _weights(settings: Settings) -> str:
+    path = settings.model_path
+    if is_folder_name(path):
+        return folder_version(path)
+    return f"{path.rpartition('/')[2]}@{settings.model_revision or 'newest'}"
 
 
 def _openai_compatible(settings: Settings) -> ModelSpec:
@@ -117,7 +120,9 @@ def check_packages(spec: ModelSpec) -> None:
     missing = [name for name in (*DECODER_PACKAGES, *spec.packages) if importlib.util.find_spec(name) is None]
     if missing:
         remedy = (
-            f"Run: pip install 'earmark[{spec.extra}]'" if spec.extra else "Run `make setup`, or install Earmark anew"
+            f"Run in Earmark's folder: pip install --editable '.[{spec.extra}]'"
+            if spec.extra
+            else "Run `make setup`, or install Earmark anew"
         )
         message = f"Not installed: {', '.join(missing)}.  {remedy}."
         raise ConfigurationError(message)

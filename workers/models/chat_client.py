@@ -1,19 +1,22 @@
 """``ChatClient``: sends one question to a provider over HTTP, within its limits, and gives back what it said."""
 
 import json
+import logging
 import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final, Self
 
 import httpx2
 import openai
 from pydantic import SecretStr
 
-from earmark.errors import ConfigurationError, ModelUnavailable, Throttled, TimedOut, Unavailable
+from earmark.errors import ConfigurationError, ModelUnavailable, RateLimited, Throttled, TimedOut, Unavailable
+from earmark.log import event
 from workers.models.bounded_stream import bounded
 from workers.models.call_failed import CallFailed, Sendings
 from workers.models.call_retry import RetryBudget, retrying
@@ -21,9 +24,13 @@ from workers.models.provider import Provider
 from workers.models.provider_errors import call_failed, said_by
 from workers.models.rate_limit import RateLimit
 
+_log = logging.getLogger(__name__)
+
 CONNECT_S: Final = 5.0
 MOST_NAMED: Final = 20
 """Models named in a message."""
+UNLISTED: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+"""Statuses of a server that answers questions and does not say which models it has."""
 
 
 def provider_key(provider: Provider, environment: Mapping[str, str] | None = None) -> SecretStr:
@@ -103,20 +110,29 @@ class ChatClient:
             failure.sendings = sendings
             raise
 
-    def models(self) -> list[str]:
-        """Names of the models the provider has.
+    def models(self) -> list[str] | None:
+        """Names of the models the provider has; None = it keeps no list of them.
 
         Raises:
-            CallFailed: it does not say.
+            CallFailed: it cannot be asked, or answers with something else.
         """
         try:
-            secret = self._key.get_secret_value()
-            return [
-                model.id if model.id in self._provider.models else said_by(str(model.id), secret)[2:]
-                for model in self._sdk.models.list().data or ()
-            ]
-        except Exception as error:  # noqa: BLE001  # as above; also a body that is no list of models
+            with self._sdk.models.with_streaming_response.list() as response:
+                names = _listed(response.read())
+        except Exception as error:  # noqa: BLE001  # as in `_send`
+            if isinstance(error, openai.APIStatusError) and error.status_code in UNLISTED:
+                return None
             failure = self._failed(error)
+        else:
+            if names is not None:
+                secret = self._key.get_secret_value()
+                return [name if name in self._provider.models else said_by(name, secret)[2:] for name in names]
+            who, url = self._provider.name, self._provider.url
+            message = (
+                f"The server at {url} does not speak the protocol of chat completions: {url}/models is no list of "
+                f"models.  Set `url` of {who} to the address of the API; most end with /v1."
+            )
+            failure = CallFailed(ModelUnavailable(message))
         raise failure
 
     def close(self) -> None:
@@ -134,8 +150,8 @@ class ChatClient:
     def _send(self, body: Mapping[str, Any], tokens: float, sendings: Sendings) -> dict[str, Any]:
         try:
             self.limit.admit(tokens)
-        except Throttled as error:
-            raise CallFailed(error) from None
+        except (RateLimited, Throttled) as error:  # at another sending, the reason for it tells more
+            raise CallFailed(sendings.error or error) from None
         sendings.all += 1
         try:
             text = self._received(body)
@@ -147,6 +163,7 @@ class ChatClient:
                 return answer
             message = f"{self._provider.name} answers with something that is no JSON object"
             failure = CallFailed(Unavailable(message), charged=True)
+        sendings.error = failure.error
         if failure.charged:
             sendings.in_vain += 1
         else:
@@ -177,18 +194,31 @@ def _without_key(request: httpx2.Request) -> None:
 
 
 def _read(text: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    answer = _json(text)
     return answer if isinstance(answer, dict) else None
 
 
+def _listed(text: bytes) -> list[str] | None:
+    """The names in a list of models, which some servers send bare; None = it is none."""
+    body = _json(text)
+    data = body.get("data") if isinstance(body, dict) else body
+    if not isinstance(data, list):
+        return None
+    return [str(model["id"]) for model in data if isinstance(model, dict) and "id" in model]
+
+
+def _json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def check_provider(client: ChatClient, provider: Provider) -> None:
-    """Ask a provider whether it has the models that are set.
+    """Ask a provider whether it has the models that are set; one that keeps no list is believed, with a warning.
 
     Raises:
-        ConfigurationError: it has not, refuses the key, or there is no such API; names what to set.
+        ConfigurationError: it has not, refuses the key, or does not speak the protocol; names what to set.
         Unavailable: it cannot be asked now; it may be right all the same.
     """
     try:
@@ -199,6 +229,10 @@ def check_provider(client: ChatClient, provider: Provider) -> None:
         if isinstance(failure.error, TimedOut):
             raise Unavailable(str(failure.error)) from None
         raise failure.error from None
+    if known is None:
+        event(_log, "provider.models_unlisted", level=logging.WARNING, provider=provider.name, url=provider.url,
+              reason="Nobody can tell whether it has the models that are set; the first question will.")  # fmt: skip
+        return
     missing = [name for name in provider.models if name not in known]
     if missing:
         there = ", ".join(sorted(known)[:MOST_NAMED]) or "none"

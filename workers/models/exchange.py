@@ -72,6 +72,7 @@ class Exchange:
         self._client = client
         self._provider = provider
         self._logprobs = provider.logprobs != "no"
+        self._unclear_told = False
 
     def about(self, piece: NDArray[np.float32], fields: Sequence[str]) -> Heard:
         """Ask for some fields of one window; failures are values, and cost what they cost.
@@ -142,7 +143,17 @@ class Exchange:
         except CallFailed as failure:
             return _Said(Usage(requests=failure.sendings.all), vain_usd * failure.sendings.in_vain, failure=failure)
         answer = read_answer(completion)
-        usage, cost_usd = billed(answer.usage, prices, audio_tokens=audio_tokens, text_tokens=text_tokens)
+        usage, cost_usd, unclear = billed(
+            answer.usage,
+            prices,
+            audio_tokens=audio_tokens,
+            text_tokens=text_tokens,
+            answer_tokens=answer_tokens(self._provider, fields),
+        )
+        if unclear and not self._unclear_told:
+            self._unclear_told = True
+            event(_log, "provider.bill_unclear", level=logging.WARNING, provider=self._provider.name,
+                  model=body["model"], what=unclear, counted="the estimate")  # fmt: skip
         self._client.limit.settle(reserved, usage.audio_tokens + usage.text_tokens + usage.answer_tokens)
         usage = replace(usage, requests=sendings.all)
         return _Said(usage, cost_usd + vain_usd * sendings.in_vain, answer)

@@ -25,6 +25,7 @@ from earmark.errors import (
     ModelUnavailable,
     NoAnswer,
     QuotaExhausted,
+    RateLimited,
     TimedOut,
     TransientError,
     Unavailable,
@@ -173,9 +174,9 @@ class OpenAICompatible:
             ModelUnavailable: the provider is down, throttles or has no quota for all of them.
         """
         replies = self._replies(clips, FIELDS)
-        for reply in replies:
-            if reply.error is not None:
-                event(_log, "provider.gave_no_answer", level=logging.WARNING, provider=self.name,
+        for clip, reply in zip(clips, replies, strict=True):
+            if reply.error is not None:  # None says nothing of the reason, so it is told here
+                event(_log, "provider.gave_no_answer", level=logging.WARNING, provider=self.name, job_id=clip.job_id,
                       error=reply.error.kind, reason=str(reply.error), cost_usd=round(reply.cost_usd, 6))  # fmt: skip
         errors = [reply.error for reply in replies]
         at_fault = Unavailable if len(clips) == 1 else (Unavailable, TimedOut)  # one clip alone may be what takes long
@@ -267,7 +268,7 @@ class OpenAICompatible:
             return Reply(prediction, None, cost_usd, usage)
         errors = [error for error in (question.error, *(part.error for part in parts)) if error is not None]
         if errors:
-            telling = next((error for error in errors if not isinstance(error, NoAnswer)), errors[0])
+            telling = min(errors, key=_silence)
             return Reply(None, telling, cost_usd, usage)
         silence = RatedContentType(value=ContentType.SILENCE, confidence=1.0, basis=Basis.MEASURED)
         metadata = AudioMetadata(content_type=silence)  # known for certain, and models hear things in it
@@ -285,6 +286,11 @@ class OpenAICompatible:
             engine=self.engine,
             prompt_version=prompt_version(call.fields),
         )
+
+
+def _silence(error: TransientError) -> int:
+    """How little an error says about the provider: one about a clip, or by our own limit, hides no other."""
+    return 2 if isinstance(error, NoAnswer) else int(isinstance(error, RateLimited))
 
 
 def _result(future: Future[Heard]) -> Heard:

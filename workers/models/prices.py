@@ -1,5 +1,6 @@
 """What an answer cost, from the bill that came with it."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,29 +9,44 @@ from workers.reply import Usage
 
 PER: Final = 1_000_000.0
 """Prices are per million tokens."""
-MOST_TOKENS: Final = 100_000_000
-"""A bill that counts more than this is wrong."""
+SANE: Final = 50.0
+"""A bill that counts more than so many times what was reckoned with, an upper estimate, is wrong."""
 
 
 def billed(
-    usage: Mapping[str, Any] | None, prices: Prices, *, audio_tokens: int, text_tokens: int
-) -> tuple[Usage, float]:
+    usage: Mapping[str, Any] | None, prices: Prices, *, audio_tokens: int, text_tokens: int, answer_tokens: int
+) -> tuple[Usage, float, str]:
     """Counts and US dollars of one request.
 
     Args:
-        usage: The bill; nothing of it is sure.  None = there is none: the estimates stand in for the question.
+        usage: The bill; nothing of it is sure.
         prices: of the model that answered.
         audio_tokens: What the question's audio was estimated at, for a bill that does not tell audio from text.
         text_tokens: The same of its text.
+        answer_tokens: The most the answer may have.
+
+    Returns:
+        Counts, US dollars, and what is unclear about the bill, for then all estimates stand in: a provider that bills
+        nothing, or nonsense, must not get round a cap on spending.  Empty = it is clear.
     """
     bill = usage or {}
     asked, answered = _details(bill, "prompt_tokens_details"), _details(bill, "completion_tokens_details")
-    prompt = _count(bill, "prompt_tokens") if "prompt_tokens" in bill else audio_tokens + text_tokens
-    audio = _count(asked, "audio_tokens") if asked.get("audio_tokens") is not None else audio_tokens
+    counts = {
+        "prompt_tokens": _count(bill.get("prompt_tokens"), SANE * (audio_tokens + text_tokens)),
+        "completion_tokens": _count(bill.get("completion_tokens"), SANE * answer_tokens),
+        "audio_tokens": _count(asked.get("audio_tokens"), math.inf, absent=audio_tokens),
+        "cached_tokens": _count(asked.get("cached_tokens"), math.inf, absent=0),
+        "spoken_tokens": _count(answered.get("audio_tokens"), math.inf, absent=0),
+    }
+    unclear = next((name for name, count in counts.items() if count is None), "")
+    if unclear or not counts["prompt_tokens"]:  # no question is free of tokens
+        usd = estimated_usd(prices, audio_tokens=audio_tokens, text_tokens=text_tokens, answer_tokens=answer_tokens)
+        use = Usage(requests=1, audio_tokens=audio_tokens, text_tokens=text_tokens, answer_tokens=answer_tokens)
+        return use, usd, unclear or "prompt_tokens"
+    prompt, written, audio, cached, spoken = (count or 0 for count in counts.values())
     audio = min(audio, prompt)
-    cached = min(_count(asked, "cached_tokens"), prompt - audio)
-    written = _count(bill, "completion_tokens")
-    spoken = min(_count(answered, "audio_tokens"), written)
+    cached = min(cached, prompt - audio)
+    spoken = min(spoken, written)
     cost = (
         audio * prices.audio_in
         + (prompt - audio - cached) * prices.text_in
@@ -38,10 +54,8 @@ def billed(
         + (written - spoken) * prices.text_out
         + spoken * prices.audio_out
     ) / PER
-    counts = Usage(
-        requests=1, audio_tokens=audio, text_tokens=prompt - audio, cached_tokens=cached, answer_tokens=written
-    )
-    return counts, cost
+    use = Usage(requests=1, audio_tokens=audio, text_tokens=prompt - audio, cached_tokens=cached, answer_tokens=written)
+    return use, cost, ""
 
 
 def estimated_usd(prices: Prices, *, audio_tokens: float, text_tokens: float, answer_tokens: float) -> float:
@@ -54,6 +68,10 @@ def _details(bill: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return details if isinstance(details, dict) else {}
 
 
-def _count(bill: Mapping[str, Any], name: str) -> int:
-    value = bill.get(name)
-    return int(min(MOST_TOKENS, max(0, value))) if isinstance(value, int | float) else 0
+def _count(value: object, most: float, *, absent: int | None = None) -> int | None:
+    """A number of tokens; ``absent`` where there is none, None where it is no number, negative or beyond ``most``."""
+    if value is None:
+        return absent
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or value == math.inf:
+        return None
+    return int(value)

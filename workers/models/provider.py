@@ -22,7 +22,10 @@ SHIPPED: Final = Path(__file__).with_name("providers.toml")
 """The providers Earmark knows; a file of one's own adds to them and changes them."""
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_VARIABLE = re.compile(r"^(?:[A-Za-z_][A-Za-z0-9_]{0,127})?$")
+_VARIABLE = re.compile(r"^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$")
+LEAST_KEY_CHARS: Final = 20
+LEAST_KEY_DIGITS: Final = 8
+"""A word of at least so many characters and digits is a key and no variable's name; so is one in mixed case."""
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 
 
@@ -70,7 +73,11 @@ class Provider(Frozen):
     )
     prices: Prices = Field(Prices(), description="Prices of the model, in US dollars per million tokens.")
     repair_prices: Prices = Field(Prices(), description="Prices of the repair model.")
-    requests_per_minute: int = Field(0, ge=0, description="Most requests one process sends a minute; 0 = no limit.")
+    requests_per_minute: int = Field(
+        0,
+        ge=0,
+        description="Most requests one process sends a minute, for which a question waits up to 60 s; 0 = no limit.",
+    )
     tokens_per_minute: int = Field(0, ge=0, description="Most tokens one process spends a minute; 0 = no limit.")
     tokens_per_audio_s: float = Field(
         10.0, gt=0, le=1000, description="Tokens a second of audio counts, for reservations; bills count what was used."
@@ -99,7 +106,7 @@ class Provider(Frozen):
     @field_validator("key_variable")
     @classmethod
     def _a_name(cls, variable: str) -> str:
-        if not _VARIABLE.match(variable):
+        if not _VARIABLE.match(variable) or _looks_like_a_key(variable):
             message = "give the NAME of the environment variable that holds the key, as OPENAI_API_KEY, not the key"
             raise ValueError(message)
         return variable
@@ -128,6 +135,14 @@ class Provider(Frozen):
     def days_left(self, today: date) -> int | None:
         """Days until the model is turned off, negative when it was; None = not known to be."""
         return None if self.retires is None else (self.retires - today).days
+
+
+def _looks_like_a_key(variable: str) -> bool:
+    """Whether what should be a variable's name is more likely the key that belongs into the variable."""
+    digits = sum(map(str.isdigit, variable))
+    mixed = variable != variable.upper() and variable != variable.lower()
+    random = len(variable) >= LEAST_KEY_CHARS and (digits >= LEAST_KEY_DIGITS or (mixed and digits > 0))
+    return variable.lower().startswith(("sk-", "sk_")) or random
 
 
 def load_providers(path: Path | None = None) -> Mapping[str, Provider]:
@@ -194,9 +209,11 @@ def _told(fault: ErrorDetails) -> str:
     place = [str(part) for part in fault["loc"]]
     key = ".".join(place)
     if fault["type"] == "extra_forbidden":
-        known = list(Prices.model_fields if len(place) > 1 else Provider.model_fields)
+        known = [name for name in (Prices if len(place) > 1 else Provider).model_fields if name != "name"]
         near = difflib.get_close_matches(place[-1], known, n=1)
         return f"{key}: there is no such key; " + (f"did you mean {near[0]}?" if near else f"use {', '.join(known)}")
     if fault["type"] == "missing":
         return f"{key}: is missing; give one"
+    if fault["type"] == "tuple_type":
+        return f'{key}: give a list of texts, as ["europe-west1"]'
     return f"{key}: {fault['msg'].removeprefix('Value error, ')}"

@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from earmark.errors import Throttled
+from earmark.errors import RateLimited, Throttled
 
-LONGEST_WAIT_S: Final = 30.0
+LONGEST_WAIT_S: Final = 60.0
+"""Longest our own limit holds a question up.  Whoever asks does so in a background thread, and one that is refused is
+lost: so an empty bucket may fill once, and a provider's ``concurrency`` may be up to its ``requests_per_minute``."""
+LONGEST_PAUSE_WAIT_S: Final = 30.0
+"""Longest a provider's own word holds a question up; after a longer one it is better asked elsewhere."""
 LONGEST_PAUSE_S: Final = 60.0
 """Longest a provider's own word stops us without asking it again."""
 _MINUTE_S: Final = 60.0
@@ -72,16 +76,21 @@ class RateLimit:
         """Reserve one request and its tokens, and wait for them; returns the seconds waited.
 
         Raises:
-            Throttled: the wait would be too long; nothing is reserved.
+            Throttled: the provider wants too long a pause; nothing is reserved.
+            RateLimited: our own limit makes the wait too long; nothing is reserved.
         """
         with self._lock:
             now_s = self._clock()
             pause_s = self._paused_until_s - now_s
-            wait_s = max(self._requests.wait_s(1, now_s), self._tokens.wait_s(tokens, now_s), pause_s, 0.0)
-            if wait_s > self._longest_wait_s:
-                who = "The provider asked for a pause, which" if wait_s == pause_s else "Our limit on use per minute"
-                message = f"{who} lets the next request through only in {wait_s:.0f} s"
+            own_s = max(self._requests.wait_s(1, now_s), self._tokens.wait_s(tokens, now_s))
+            wait_s = max(own_s, pause_s, 0.0)
+            through = f"lets the next request through only in {wait_s:.0f} s"
+            if pause_s > LONGEST_PAUSE_WAIT_S:
+                message = f"The provider asked for a pause, which {through}"
                 raise Throttled(message, wait_s)
+            if own_s > self._longest_wait_s:
+                message = f"Our limit on use per minute {through}"
+                raise RateLimited(message, wait_s)
             self._requests.take(1, now_s)
             self._tokens.take(tokens, now_s)
         waited_s = 0.0

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from earmark.domain import CLIP_RATE_HZ, Clip, Prediction
 from earmark.metadata import AudioMetadata, Rated, RatedContentType, RatedNumber, RatedText, uncalibrated_fields
 from earmark.vocabulary import Basis, ContentType
+from workers.description import describe
 from workers.models.catalogue import find_model
 from workers.models.listener import key as keys
 from workers.models.listener import tempo as tempi
 from workers.models.listener.built_in import FITTED, TEMPO_AND_KEY, BuiltInCurves
 from workers.models.listener.content import ContentJudge
-from workers.models.listener.description import describe
 from workers.models.listener.events import EventDetector
 from workers.models.listener.excerpt import excerpt
 from workers.models.listener.labels import Labeller, Labels

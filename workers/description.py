@@ -18,7 +18,11 @@ _VOCALS = {
     Vocals.PRESENT: "with vocals",
 }
 _TEMPI = ((60, "very slow"), (80, "slow"), (105, "moderate"), (130, "lively"), (160, "fast"))
-_LANGUAGES = {"en": "English"}
+_LANGUAGES = {
+    "ar": "Arabic", "de": "German", "en": "English", "es": "Spanish", "fr": "French", "hi": "Hindi", "it": "Italian",
+    "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
+    "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
+}  # fmt: skip
 
 
 def describe(metadata: AudioMetadata, duration_s: float) -> Rated[str]:
