@@ -18,7 +18,7 @@ from tests.flows.test_gcp import records, rows, wait_for
 from tests.servers.cloud import Cloud
 
 JOBS = 60
-OUTAGE_S = 8.0
+OUTAGE_S = 6.0
 
 
 @pytest.fixture(scope="module")
