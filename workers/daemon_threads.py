@@ -61,10 +61,16 @@ class DaemonThreads:
     def _run(self) -> None:
         while (next_call := self._calls.get()) is not None:
             future, call = next_call
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(call())
-                except BaseException as error:  # noqa: BLE001  # whoever waits for it is told
-                    future.set_exception(error)
-            del next_call, future, call
-            self._idle.release()
+            if not future.set_running_or_notify_cancel():
+                self._idle.release()
+                continue
+            try:
+                result, error = call(), None
+            except BaseException as raised:  # noqa: BLE001  # whoever waits for it is told
+                result, error = None, raised
+            self._idle.release()  # before anybody hears of the end: who then submits needs no other thread
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+            del next_call, future, call, result, error
