@@ -11,6 +11,7 @@ from typing import Final
 
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError
+from earmark.named_file import write_whole
 from earmark.settings import Settings
 from router.intake import display
 from runtime import exit_status
@@ -22,7 +23,6 @@ from runtime.outputs import check_outputs
 from runtime.reliability_chart import reliability_chart
 from runtime.wiring import connect
 from workers.calibration import Calibration, Identity
-from workers.calibration_file import write_whole
 from workers.calibration_fit import fit
 from workers.models.catalogue import ModelSpec, check_packages, find_model
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from earmark.named_file import printable
 from workers.calibration import ALL, Calibration, FieldReport
-from workers.calibration_file import printable
 from workers.curves import Platt
 from workers.reliability import Estimate, Measures, ReliabilityBin
 from workers.risk_coverage import RiskPoint, at_coverage

@@ -15,12 +15,12 @@ from rich.console import Console
 from earmark.domain import Prediction
 from earmark.errors import ConfigurationError, PermanentError
 from earmark.metadata import AudioMetadata
+from earmark.named_file import printable
 from earmark.ports import Warehouse
 from router.intake import display
 from runtime.labelled import Labelled, ScoredRow, TruthRow, read_labelled
 from runtime.listening import Heard, Predict
 from workers.calibration import Identity, LabelSet
-from workers.calibration_file import printable
 from workers.calibration_fit import Label
 from workers.judging import judge
 from workers.models.catalogue import MODELS, find_model

@@ -22,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata
+from earmark.named_file import read_bounded
 from router.intake import display
 from workers.calibration_fit import Label
 from workers.judging import LIST_FIELDS, Truth
@@ -147,20 +148,7 @@ def read_whole(path: Path, what: str) -> bytes:
     Raises:
         ConfigurationError: it cannot be read, is no regular file or is too large.
     """
-    name = display(path)
-    try:
-        if path.exists() and not path.is_file():
-            message = f"{name} is no regular file.  Name a file of {what}."
-            raise ConfigurationError(message)
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"Cannot read the {what} {name}: {reason}.  Check the path."
-        raise ConfigurationError(message) from error
-    if len(content) > FILE_BYTES_MAX:
-        message = f"{name} is larger than {FILE_BYTES_MAX} bytes.  Split it, or take a sample."
-        raise ConfigurationError(message)
+    content = read_bounded(path, what, most_bytes=FILE_BYTES_MAX)
     return content.removeprefix(b"\xef\xbb\xbf")
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from earmark.errors import ConfigurationError
+from earmark.named_file import writable
 from router.intake import display
-from workers.calibration_file import writable
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None] = ()) -> None:

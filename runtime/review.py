@@ -12,6 +12,7 @@ from earmark.clock import utc_now
 from earmark.domain import Analysis, JobId, TenantName
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata, Rated
+from earmark.named_file import printable
 from earmark.ports import Clock, ObjectStore, Warehouse
 from earmark.rows import ReviewRow
 from earmark.settings import Settings
@@ -22,7 +23,6 @@ from runtime import exit_status
 from runtime.gathering import say
 from runtime.labelled import Flag, json_rows, read_whole
 from runtime.wiring import connect
-from workers.calibration_file import printable
 from workers.judging import JUDGED, Truth, is_right
 from workers.settle import read_record
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from earmark.errors import ConfigurationError
+from earmark.named_file import writable
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
 from router.dead_letters.letters import Letters
@@ -152,6 +153,7 @@ def _destination(out: Path | None) -> Iterator[TextIO]:
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         yield sys.stdout
         return
+    out = writable(out, "--out")
     try:
         file = tempfile.NamedTemporaryFile(  # noqa: SIM115  # kept open across the yield
             "w",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
-from workers.calibration_file import printable
+from earmark.named_file import printable
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 INK, QUIET, GRID, PAPER = "#1f2933", "#5f6c7b", "#dfe4ea", "#ffffff"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from earmark.errors import ConfigurationError
+from earmark.named_file import printable, write_whole
 from earmark.settings import Settings
 from runtime import exit_status
 from runtime.calibrate import LabelSource, fitted
@@ -16,7 +17,6 @@ from runtime.gathering import say
 from runtime.outputs import check_outputs
 from runtime.svg import percent
 from workers.calibration import ALL, Calibration, load
-from workers.calibration_file import printable, write_whole
 from workers.risk_coverage import RiskPoint, highest_for_share, lowest_for_error, safest
 
 SHOWN: Final = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

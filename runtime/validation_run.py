@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from earmark.errors import ConfigurationError, EarmarkError, ModelUnavailable
-from router.intake import display
+from earmark.errors import EarmarkError, ModelUnavailable
+from earmark.named_file import write_whole
 from runtime.gathering import say
 from runtime.validation_report import Report, as_markdown
 from workers.validation.figures import Check, Doubt, Fault, Finding, Measurement
@@ -80,13 +80,7 @@ def write_report(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: it cannot be written there.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        message = f"Cannot write {display(path)}: {error.strerror}.  Choose another --out."
-        raise ConfigurationError(message) from error
+    write_whole(path, text, "--out")
 
 
 def _because(result: CheckResult) -> str:

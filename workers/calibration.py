@@ -17,8 +17,8 @@ from pydantic import AwareDatetime, NonNegativeInt, ValidationError, model_valid
 
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata, Frozen, Rated
+from earmark.named_file import printable, read_bounded, write_whole
 from earmark.vocabulary import Basis
-from workers.calibration_file import printable, write_whole
 from workers.curves import LOG_ODDS, Constant, Platt, ScoreCurve
 from workers.reliability import Measures, ReliabilityBin
 from workers.risk_coverage import RiskPoint
@@ -217,18 +217,9 @@ def load(
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_bounded(path, "calibration", most_bytes=FILE_BYTES_MAX)
     try:
-        if path.exists() and not path.is_file():
-            message = f"The calibration {path} is no regular file.  Check the path."
-            raise ConfigurationError(message)
-        with path.open("rb") as file:
-            text = file.read(FILE_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"Cannot read the calibration {printable(str(path))}: {reason}.  Check the path."
-        raise ConfigurationError(message) from error
-    try:
-        stored = json.loads(text) if len(text) <= FILE_BYTES_MAX else None
+        stored = json.loads(text)
     except (ValueError, RecursionError):
         stored = None
     if not isinstance(stored, dict):

@@ -3,10 +3,12 @@
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
-from runtime.session import _signals
+from earmark.errors import ConfigurationError
+from runtime.session import _destination, _signals
 
 
 class Listener:
@@ -40,3 +42,18 @@ def test_a_command_that_waits_is_interrupted_once() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert worker.hurried
+
+
+def test_results_replace_no_device(tmp_path: Path) -> None:
+    """A pipe or a device that is named for output stays one; a link stays, and what it leads to is written."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match="no regular file"), _destination(pipe):
+        pass
+    assert pipe.is_fifo()
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+    with _destination(link) as stream:
+        stream.write("result")
+    assert link.is_symlink()
+    assert target.read_text() == "result"

@@ -1,4 +1,4 @@
-"""Writing files that people name: whole or not at all, and over nothing that is no regular file."""
+"""Files that people name: read within bounds, written whole or not at all, and never over what is no regular file."""
 
 import os
 import secrets
@@ -36,6 +36,34 @@ def writable(path: Path, option: str) -> Path:
         message = f"Cannot write {printable(str(path))}: {reason}.  Choose another {option}."
         raise ConfigurationError(message)
     return target
+
+
+def read_bounded(path: Path, what: str, *, most_bytes: int) -> bytes:
+    """The content of a regular file, of which no more than ``most_bytes`` are held.
+
+    Args:
+        path: as the person named it.
+        what: it is, for messages.
+        most_bytes: it may have.
+
+    Raises:
+        ConfigurationError: it cannot be read, is no regular file or is too large.
+    """
+    name = printable(str(path))
+    try:
+        if path.exists() and not path.is_file():
+            message = f"The {what} {name} is no regular file.  Check the path."
+            raise ConfigurationError(message)
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"Cannot read the {what} {name}: {reason}.  Check the path."
+        raise ConfigurationError(message) from error
+    if len(content) > most_bytes:
+        message = f"The {what} {name} is larger than {most_bytes} bytes.  Name a smaller one, or a part of it."
+        raise ConfigurationError(message)
+    return content
 
 
 def write_whole(path: Path, text: str, option: str) -> None:
