@@ -1,7 +1,6 @@
 """What ``earmark calibrate`` does: gather labels, fit, report, and keep the artefact."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +125,5 @@ def _runnable(settings: Settings, source: LabelSource) -> ModelSpec:
 def _listening(settings: Settings, source: LabelSource) -> Iterator[Predict]:
     spec = _runnable(settings, source)
     check_packages(spec)
-    threads = settings.model_threads or len(os.sched_getaffinity(0))
-    options = {"threads": threads, **spec.options}
-    with open_listening(settings, spec.factory, options, Path(settings.data) / "scratch") as predict:
+    with open_listening(settings, spec.factory, spec.options, Path(settings.data) / "scratch") as predict:
         yield predict

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -131,9 +130,7 @@ def _decoder(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     spec = find_model(settings.model, settings)
-    threads = settings.model_threads or len(os.sched_getaffinity(0))
-    options = {"threads": threads, **spec.options}
-    model = ModelProcess(spec.factory, options, start_timeout_s=settings.model_start_timeout_s)
+    model = ModelProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
     try:
         model.start()
     finally:

@@ -5,7 +5,7 @@ Decoding and the model run in processes of their own, as they do for a worker, a
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class BatchLimits:
 
 
 @contextmanager
-def open_listening(settings: Settings, factory: str, options: dict[str, object], scratch: Path) -> Iterator[Predict]:
+def open_listening(settings: Settings, factory: str, options: Mapping[str, object], scratch: Path) -> Iterator[Predict]:
     """What listens to files with a model; leaving the context ends its processes.
 
     Args:

@@ -73,12 +73,9 @@ def validate(effective: Effective, wish: Wish) -> int:
     if spec.regions is not None:
         say(f"{spec.name} {spec.version} is at a provider: it is sent hundreds of clips, which may cost money.")
     began = utc_now()
-    threads = settings.model_threads or len(os.sched_getaffinity(0))
-    process = WatchedProcess(
-        spec.factory, {"threads": threads, **spec.options}, start_timeout_s=settings.model_start_timeout_s
-    )
+    process = WatchedProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
     subject = Subject(process, timeout_s=settings.predict_timeout_s)
-    command, environment = _command(effective), environment_of(spec, threads)
+    command, environment = _command(effective), environment_of(spec)
 
     def report(results: Sequence[CheckResult], *, complete: bool) -> Report:
         return Report(

@@ -41,7 +41,12 @@ class Environment:
         return "NVIDIA GPU" if subject.on_gpu else "this machine's processor"
 
 
-def environment_of(spec: ModelSpec, threads: int) -> Environment:
+def _told(name: str, value: object) -> bool:
+    """Whether an option is worth a line; threads have one of their own."""
+    return name != "threads" and value not in ("", None)
+
+
+def environment_of(spec: ModelSpec) -> Environment:
     """What is known before the model runs."""
     versions = {name: _version(name) for name in ("earmark", *spec.packages)}
     provider = spec.options.get("provider")
@@ -49,13 +54,13 @@ def environment_of(spec: ModelSpec, threads: int) -> Environment:
         "provider": f"{provider.get('url')}, model {provider.get('model')}",
         "requests at once": f"{provider.get('concurrency')} at most, whatever the size of a batch",
     } if isinstance(provider, Mapping) else {}  # fmt: skip
-    settings = {name: str(value) for name, value in spec.options.items() if value not in ("", None) and not asked}
+    settings = {name: str(value) for name, value in spec.options.items() if _told(name, value) and not asked}
     return Environment(
         spec,
         {
             **asked,
             **{f"option {name}": value for name, value in settings.items()},
-            "threads": str(threads),
+            "threads": str(spec.options["threads"]),
             "processor": f"{_processor()}, {os.cpu_count()} cores",
             "memory": _memory(),
             "GPU": ", ".join(gpu_names()) or "none found",

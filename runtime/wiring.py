@@ -4,7 +4,6 @@ Reads as a list of what the system is made of.
 """
 
 import importlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -157,9 +156,7 @@ def open_worker(
         pulse = stack.enter_context(Pulse(Path(settings.data), own_name()))
         keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=pulse.beat))
         pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
-        threads = settings.model_threads or len(os.sched_getaffinity(0))
-        options = {"threads": threads, **spec.options}
-        model = ModelProcess(spec.factory, options, start_timeout_s=settings.model_start_timeout_s)
+        model = ModelProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
         stack.callback(model.close)
         calibrate, calibrated_as = calibrator(settings.calibration if spec.name == settings.model else None, spec)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Literal
@@ -33,10 +33,10 @@ class ModelProcess:
     Not safe for several threads at once, except ``kill`` and ``end``.
     """
 
-    def __init__(self, factory: str, options: dict[str, object], *, start_timeout_s: float) -> None:
+    def __init__(self, factory: str, options: Mapping[str, object], *, start_timeout_s: float) -> None:
         """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child."""
         self._factory = factory
-        self._options = options
+        self._options = dict(options)
         self._start_timeout_s = start_timeout_s
         self._child: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None

@@ -100,11 +100,6 @@ def safest(curve: Sequence[RiskPoint]) -> RiskPoint | None:
     return min((point for point in curve if point.kept >= KEPT_LEAST), key=lambda point: point.risk.value, default=None)
 
 
-def at_threshold(curve: Sequence[RiskPoint], threshold: float) -> RiskPoint | None:
-    """The point of a threshold; None = nothing is kept there."""
-    return next((point for point in curve if point.threshold >= threshold - 1e-9), None)
-
-
 def at_coverage(curve: Sequence[RiskPoint], share: float) -> RiskPoint:
     """The point with the highest threshold that keeps at least this share of answers."""
     return next((point for point in reversed(curve) if point.coverage.value >= share - 1e-9), curve[0])

@@ -1,7 +1,6 @@
 """The contract of ``Model``, over every model in the catalogue that runs here."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         providers.write_text(f'[vllm]\nurl = "{server.url}"\n')
         settings = Settings(model_path=str(TINY_QWEN), model_provider="vllm", providers=providers)
         spec = find_model(request.param, settings)
-        made = load(spec.factory, {"threads": len(os.sched_getaffinity(0)), **spec.options})
+        made = load(spec.factory, dict(spec.options))
         yield made
         if isinstance(made, OpenAICompatible):
             made.close()

@@ -3,6 +3,8 @@
 import xml.etree.ElementTree as ET
 from collections import Counter
 
+import pytest
+
 from runtime.calibration_text import report_lines
 from runtime.cost_quality_chart import cost_quality_chart
 from runtime.reliability_chart import axis_top, reliability_chart
@@ -10,7 +12,6 @@ from tests.making import EPOCH
 from tests.unit.test_calibration import IDENTITY, LABELS, fitted, over_confident
 from workers.calibration import ALL, Identity
 from workers.calibration_fit import Label, fit
-from workers.risk_coverage import at_threshold
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -52,8 +53,7 @@ def test_names_are_escaped() -> None:
 def test_the_chosen_threshold_is_named() -> None:
     """With what it sends and what stays wrong."""
     curve = fitted(over_confident(400)).report[ALL].curve
-    chosen = at_threshold(curve, 0.7)
-    assert chosen is not None
+    chosen = next(point for point in curve if point.threshold == pytest.approx(0.7))
     assert any("threshold 0.70" in word for word in texts(cost_quality_chart(curve, chosen, str(IDENTITY), 0.004)))
 
 

@@ -141,15 +141,9 @@ def test_usual_names_of_variables_are_taken(tmp_path: Path, name: str) -> None:
     assert load_providers(written(tmp_path, f'[openai]\nkey_variable = "{name}"\n'))["openai"].key_variable == name
 
 
-def test_data_stays_in_its_region() -> None:
-    """A tenant bound to a region is kept from every provider that does not name it."""
-    provider = load_providers()["openai"]
-    assert provider.keeps_within(None)
-    assert not provider.keeps_within("europe-west1")
-    assert not provider.keeps_within("")
-    bound = provider.model_copy(update={"regions": ("europe-west1",)})
-    assert bound.keeps_within("europe-west1")
-    assert not bound.keeps_within("europe-west4")
+def test_no_shipped_provider_promises_a_region() -> None:
+    """So that a tenant bound to one is sent nowhere until somebody who has a contract says so."""
+    assert {provider.regions for provider in load_providers().values()} == {()}
 
 
 def test_days_until_a_model_is_turned_off() -> None:

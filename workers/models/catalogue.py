@@ -1,8 +1,9 @@
 """The models there are, by name; looking here imports none of them."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from earmark.errors import ConfigurationError
@@ -25,7 +26,7 @@ class ModelSpec:
     packages: tuple[str, ...]
     """Modules it imports, for ``earmark doctor``."""
     options: Mapping[str, object] = field(default_factory=dict)
-    """What the factory is called with, the number of threads aside."""
+    """What the factory is called with."""
     engine: str = ""
     """What runs it, as its predictions say."""
     prompt_version: str = ""
@@ -137,7 +138,10 @@ def find_model(name: str, settings: Settings | None = None) -> ModelSpec:
     if name not in MODELS:
         message = f"There is no model {name!r}; EARMARK_MODEL can be {', '.join(sorted(MODELS))}."
         raise ConfigurationError(message)
-    return MODELS[name](settings or Settings())
+    settings = settings or Settings()
+    spec = MODELS[name](settings)
+    threads = settings.model_threads or len(os.sched_getaffinity(0))
+    return replace(spec, options={"threads": threads, **spec.options})
 
 
 def find_provider(settings: Settings, name: str) -> Provider:

@@ -128,10 +128,6 @@ class Provider(Frozen):
         """The models it must have."""
         return tuple(name for name in (self.model, self.repair_model) if name)
 
-    def keeps_within(self, region: str | None) -> bool:
-        """Whether data that must stay in a region may be sent here; None = it may go anywhere."""
-        return region is None or region in self.regions
-
     def days_left(self, today: date) -> int | None:
         """Days until the model is turned off, negative when it was; None = not known to be."""
         return None if self.retires is None else (self.retires - today).days

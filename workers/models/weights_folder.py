@@ -89,11 +89,6 @@ def check_folder(folder: Path) -> list[Path]:
     return weights
 
 
-def tensor_names(weights: list[Path]) -> set[str]:
-    """The names of all tensors in these files of weights, as their headers say."""
-    return {name for file in weights for name in _header(file) if name != "__metadata__"}
-
-
 def _check_whole(folder: Path, file: Path) -> None:
     """Refuse a file whose header does not account for its size: a download that was cut short, or a pointer to one."""
     try:
