@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from earmark.domain import Lease
+from earmark.errors import EarmarkError
 from earmark.ports import Queue
 from earmark.vocabulary import Lane
 
@@ -31,7 +32,11 @@ class LanePicker:
         self._low_is_aged = False
 
     def lease(self, slots: int, lease_s: float, now: datetime) -> list[Lease]:
-        """Take up to ``slots`` jobs, those of the high lane first in the list."""
+        """Take up to ``slots`` jobs, those of the high lane first in the list.
+
+        Raises:
+            EarmarkError: a queue failed, and none is held: jobs that one call took outlive the failure of the next.
+        """
         high, low = self._lanes.get(Lane.HIGH), self._lanes.get(Lane.LOW)
         if high is None or low is None:
             only = high or low
@@ -40,10 +45,16 @@ class LanePicker:
         claim = self._credit + self._out_of_turn + share * slots
         owed = min(int(claim), slots)
         guaranteed = low.lease(owed, lease_s) if owed else []
-        asked = slots - len(guaranteed)
-        urgent = high.lease(asked, lease_s) if asked else []
-        free = asked - len(urgent)
-        filling = low.lease(free, lease_s) if free and len(guaranteed) == owed else []
+        urgent: list[Lease] = []
+        filling: list[Lease] = []
+        free = asked = slots - len(guaranteed)
+        try:
+            urgent = high.lease(asked, lease_s) if asked else []
+            free = asked - len(urgent)
+            filling = low.lease(free, lease_s) if free and len(guaranteed) == owed else []
+        except EarmarkError:
+            if not guaranteed and not urgent:
+                raise
         if not free:  # high could have used every slot, so low's are paid for
             rest = claim - len(guaranteed)
             self._credit = min(rest, 1.0)

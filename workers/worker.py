@@ -124,9 +124,9 @@ class Worker:
         """Hold leases and prepare their jobs; returns of how many."""
         free = not any(flight.suspect for flight in self._flights())
         leases, returned = one_suspect(leases, free=free, max_tries=self._limits.max_tries)
+        self._parts.keeper.hold(leases)
         for lease in returned:
             self._hand_back.release(lease, SUSPECT_WAIT_S)
-        self._parts.keeper.hold(leases)
         if leases and not self._parts.model.loads:
             self._answering.load()  # while the first clips are decoded
         for lease in leases:

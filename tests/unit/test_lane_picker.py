@@ -1,11 +1,13 @@
 """Two lanes: high first, low its share, the aged upwards."""
 
+import contextlib
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.domain import Lease
+from earmark.errors import Unavailable
 from earmark.vocabulary import Lane
 from tests.clock import ManualClock
 from tests.making import EPOCH, make_lease
@@ -32,6 +34,27 @@ class Line:
 def picker(high: Line, low: Line, share: float = 0.2) -> LanePicker:
     """A picker over two lines."""
     return LanePicker({Lane.HIGH: high, Lane.LOW: low}, low_share=share, low_max_wait_s=600)  # type: ignore[dict-item]
+
+
+@given(st.floats(0, 1), st.integers(0, 3), st.lists(st.booleans(), max_size=60))
+def test_no_lease_is_forgotten_when_a_queue_fails(share: float, high_waiting: int, failing: list[bool]) -> None:
+    """Whatever call fails, what other calls have leased is given to the worker, or its tries would be lost."""
+    faults = iter(failing)
+
+    class Failing(Line):
+        def lease(self, limit: int, lease_s: float) -> list[Lease]:
+            if next(faults, False):
+                message = "The queue cannot be reached"
+                raise Unavailable(message)
+            return super().lease(limit, lease_s)
+
+    high, low = Failing(Lane.HIGH, high_waiting), Failing(Lane.LOW)
+    lanes = picker(high, low, share)
+    given = 0
+    for _ in range(30):
+        with contextlib.suppress(Unavailable):
+            given += len(lanes.lease(4, 60, EPOCH))
+    assert given == high.given + low.given
 
 
 @given(st.floats(0, 1), st.lists(st.integers(1, 8), min_size=50, max_size=80))
