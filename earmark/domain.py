@@ -37,6 +37,22 @@ class Upload(Frozen):
     """Where the tenant's data must stay; ``None`` = anywhere."""
 
 
+class Exposure(Frozen):
+    """Where an experiment put an upload: stamped once by the router, kept through retries, replay and fallback."""
+
+    experiment: str
+    version: PositiveInt
+    arm: str
+    share: Probability
+    """Share of the covered units that this arm gets."""
+    coverage: Probability
+    """Share of all units that was covered at that moment."""
+    unit: str
+    """What was hashed: the job's id, or the tenant's name."""
+    shadow: bool = False
+    """Whether the experimental arm is to hear this upload too, which nobody is shown."""
+
+
 class Job(Frozen):
     """One analysis to be done.  The same content from the same tenant is the same job."""
 
@@ -47,6 +63,10 @@ class Job(Frozen):
     """Version of everything that can change the answer; part of the id."""
     arm: str = "primary"
     """The experiment arm, stamped once by the router."""
+    exposure: Exposure | None = None
+    """The experiment it takes part in; ``None`` = none."""
+    shadow_of: JobId | None = None
+    """The job whose audio this one hears for comparison only; ``None`` = this job answers its tenant."""
     enqueued_at: AwareDatetime
 
 
@@ -157,6 +177,12 @@ class Provenance(Frozen):
     arm: str
     engine: str = ""
     """What ran the primary model."""
+    hardware: str = ""
+    """What it ran on, as ``NVIDIA H100`` or the name of the processor."""
+    primary_score: float | None = None
+    """Raw score of the primary's whole answer, before calibration and fallback; see ``record_score``."""
+    primary_confidence: Probability | None = None
+    """Confidence of the primary's whole answer, calibrated, before the fallback was asked."""
     calibration: str = ""
     """Id of the calibration artefact the confidences of the primary come from; empty = what ships with the model."""
     fallback_model: str = ""
@@ -197,6 +223,8 @@ class Prediction:
     predict_s: float = 0.0
     engine: str = ""
     """What ran the model: ``onnxruntime``, ``transformers``, ``vllm``, ``openai``; confidences hold for one engine."""
+    hardware: str = ""
+    """What it ran on, as ``NVIDIA H100`` or the name of the processor."""
     prompt_version: str = ""
     """Of the words a language model was asked with; empty for models that are not asked in words."""
 

@@ -105,6 +105,18 @@ def record_confidence(metadata: AudioMetadata) -> float | None:
     return min((confidence for confidence in known if confidence is not None), default=None)
 
 
+def record_score(metadata: AudioMetadata) -> float | None:
+    """The raw score of a whole record: the least raw score among the required fields that have one.
+
+    What ``record_confidence`` is to confidences; compared over time or between versions, never between models.
+    """
+    if metadata.content_type.value is None:
+        return None
+    entries = (getattr(metadata, field) for field in REQUIRED[metadata.content_type.value])
+    scores = (entry[0].score if entry else None for entry in ((e if isinstance(e, tuple) else (e,)) for e in entries))
+    return min((score for score in scores if score is not None), default=None)
+
+
 def uncalibrated_fields(metadata: AudioMetadata) -> tuple[str, ...]:
     """The fields that have an answer and no fitted calibrator for it."""
 

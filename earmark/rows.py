@@ -29,6 +29,8 @@ class JobRow(Row):
     tier: str
     origin: str
     arm: str
+    experiment: str | None = None
+    """The experiment the arm is of; ``None`` = none."""
     model: str
     pipeline: str
     region: str | None
@@ -119,7 +121,139 @@ class ReviewRow(Row):
     prompt_version: str
 
 
-TABLES: dict[str, type[Row]] = {row.table: row for row in (JobRow, LabelRow, FailureRow, AuditRow, ReviewRow)}
+class ExperimentRow(Row):
+    """One row per change of an experiment's state; ``tenant`` is empty, for it is about all of them."""
+
+    table = "ab_experiments"
+    experiment: str
+    version: int
+    state: str
+    coverage: float
+    actor: str
+    reason: str
+    definition: str
+    """The experiment as JSON."""
+    evidence: str
+    """What spoke for the change, as JSON; empty where a person decided."""
+
+
+class AssignmentRow(Row):
+    """One row per job that an experiment covered, written when it was routed."""
+
+    table = "ab_assignments"
+    experiment: str
+    version: int
+    arm: str
+    unit: str
+    share: float
+    coverage: float
+    shadow: bool
+    job_id: str
+    tier: str
+
+
+class TrialRow(Row):
+    """One row per job of an experiment, however it ended: success, failure or dead letter."""
+
+    table = "ab_trials"
+    experiment: str
+    version: int
+    arm: str
+    unit: str
+    share: float
+    """Of the arm among covered units when the job was routed."""
+    job_id: str
+    shadow: bool
+    """Whether only the comparison heard it, and no customer."""
+    diverted: bool
+    """Whether another model than the arm's answered, as after a rollback; such rows are compared nowhere."""
+    status: str
+    """``done``, ``failed`` (every try failed) or ``rejected`` (the input is at fault, whatever the arm)."""
+    error_kind: str | None
+    tries: int
+    lane: str
+    tier: str
+    origin: str
+    content_type: str | None
+    language: str | None
+    model: str
+    model_version: str
+    engine: str
+    hardware: str
+    warm: bool
+    """False for the first batch after the model was loaded; such rows are left out of times, in both arms."""
+    audio_s: float
+    queued_s: float
+    predict_s: float | None
+    """Inference of the primary model alone, this job's share of its batch; ``None`` = it gave no answer."""
+    total_s: float
+    over_sla: bool
+    raw_confidence: float | None
+    """Of the arm's model, before calibration."""
+    confidence: float | None
+    """Of the arm's model, calibrated, before the fallback was asked."""
+    low_confidence: bool
+    """Whether that is below the threshold, or there is none."""
+    fallback: bool
+    """Whether the fallback was asked."""
+    fallback_fields: int
+    """Fields that it answered better."""
+    review: bool
+    cost_usd: float
+    """All of it, the fallback's part too."""
+
+
+class PairRow(Row):
+    """One row per upload that two models heard: the customer's answer and the shadow's."""
+
+    table = "ab_pairs"
+    experiment: str
+    version: int
+    arm: str
+    """The arm whose model listened in the shadow."""
+    job_id: str
+    """Of the customer's answer."""
+    error_kind: str | None
+    """Why the shadow has no answer."""
+    audio_s: float
+    primary_predict_s: float | None
+    shadow_predict_s: float | None
+    primary_confidence: float | None
+    """Calibrated, before the fallback."""
+    shadow_confidence: float | None
+    warm: bool
+
+
+class AgreementRow(Row):
+    """One row per field of an upload that both models of a pair answered."""
+
+    table = "ab_agreements"
+    experiment: str
+    version: int
+    arm: str
+    job_id: str
+    field: str
+    agrees: bool
+    primary_value: str
+    """In short, as for a person."""
+    shadow_value: str
+
+
+TABLES: dict[str, type[Row]] = {
+    row.table: row
+    for row in (
+        JobRow,
+        LabelRow,
+        FailureRow,
+        AuditRow,
+        ReviewRow,
+        ExperimentRow,
+        AssignmentRow,
+        TrialRow,
+        PairRow,
+        AgreementRow,
+    )
+}
 
 
 def label_rows(record: Record) -> list[Row]:
