@@ -108,7 +108,6 @@ class Lanes:
             lanes={Lane.LOW: queue},
             find_record=lambda _, job: known.get(job),
             rules=load_rules(),
-            assign_arm=lambda _: "primary",
             pipeline="bench",
             clock=utc_now,
         )

@@ -34,6 +34,7 @@ from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.parts import WorkerLimits, WorkerParts
+from workers.primary import Arms, Primary
 from workers.settle import Settler, read_record
 from workers.worker import Worker
 
@@ -170,9 +171,7 @@ def open_scripted(plan: Plan, backend: Backend) -> Iterator[Worker]:
                 discard=lambda _: None,
                 decoders=settings.decoders,
                 find_record=lambda tenant, job: read_record(backend.results, tenant, job),
-                model=model,
-                model_name="scripted",
-                model_version="1",
+                arms=Arms(Primary("scripted", "1", model, pause_s=settings.retry_delay_s)),
                 settler=Settler(
                     lanes=served,
                     results=backend.results,

@@ -18,6 +18,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 TenantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
+PRIMARY = "primary"
+"""The arm of whatever takes part in no experiment."""
 CLIP_RATE_HZ = 16_000
 """The sample rate of every clip a model hears."""
 
@@ -51,6 +53,8 @@ class Exposure(Frozen):
     """What was hashed: the job's id, or the tenant's name."""
     shadow: bool = False
     """Whether the experimental arm is to hear this upload too, which nobody is shown."""
+    replayed: bool = False
+    """Whether the job comes back from the dead letters: its part in the experiment has ended then."""
 
 
 class Job(Frozen):
@@ -61,7 +65,7 @@ class Job(Frozen):
     lane: Lane
     pipeline: str
     """Version of everything that can change the answer; part of the id."""
-    arm: str = "primary"
+    arm: str = PRIMARY
     """The experiment arm, stamped once by the router."""
     exposure: Exposure | None = None
     """The experiment it takes part in; ``None`` = none."""
@@ -175,6 +179,8 @@ class Provenance(Frozen):
     prompt_version: str = ""
     pipeline: str
     arm: str
+    diverted: bool = False
+    """Whether another model than that of the arm answered, as after a rollback."""
     engine: str = ""
     """What ran the primary model."""
     hardware: str = ""
@@ -223,8 +229,6 @@ class Prediction:
     predict_s: float = 0.0
     engine: str = ""
     """What ran the model: ``onnxruntime``, ``transformers``, ``vllm``, ``openai``; confidences hold for one engine."""
-    hardware: str = ""
-    """What it ran on, as ``NVIDIA H100`` or the name of the processor."""
     prompt_version: str = ""
     """Of the words a language model was asked with; empty for models that are not asked in words."""
 
@@ -303,6 +307,8 @@ class Settlement:
     audio_s: float = 0.0
     warm: bool = field(default=True)
     """False for the first batch after the model was loaded."""
+    diverted: bool = field(default=False)
+    """Whether another model than that of the job's arm heard it."""
 
 
 def batched_audio_s(clips: Sequence[Clip]) -> float:

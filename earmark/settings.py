@@ -142,6 +142,11 @@ class Settings(BaseModel):
         600.0, gt=0, description="Age in seconds from which a low job is served like a high one."
     )
 
+    sla_high_s: float = Field(
+        1.0, gt=0, description="Seconds in which a high job should be answered; later ones count as late in experiments."
+    )
+    sla_low_s: float = Field(600.0, gt=0, description="The same for low jobs.")
+
     decoders: int = Field(2, ge=1, le=64, description="Decoder processes per worker.")
     decode_timeout_s: float = Field(300.0, gt=0, description="Wall seconds one file may take to decode.")
     max_input_bytes: int = Field(2 * 1024**3, gt=0, description="Largest file taken, in bytes.")

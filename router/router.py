@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from earmark.domain import Job, Record, Upload, job_id
+from earmark.domain import PRIMARY, Exposure, Job, Record, Upload, job_id
 from earmark.log import event
 from earmark.ports import Clock, Queue
 from earmark.vocabulary import Lane
@@ -41,19 +41,23 @@ class Router:
         lanes: Mapping[Lane, Queue],
         find_record: Callable[[str, str], Record | None],
         rules: Sequence[LaneRule],
-        assign_arm: Callable[[Upload], str],
         pipeline: str,
         clock: Clock,
+        assign: Callable[[Upload, str], Exposure | None] = lambda _upload, _job: None,
+        exposed: Callable[[Sequence[Job], bool], None] = lambda _jobs, _fresh: None,
         claims: Claims | None = None,
     ) -> None:
         """Take the queues, a look-up of records by tenant and job id, the rules and the pipeline version.
 
-        Without ``claims`` the queues themselves must know which jobs they hold.
+        ``assign`` says which experiment and arm an upload with a job's id takes part in; ``exposed`` hears of the jobs
+        that were queued in one, and whether all of them are new.  Without ``claims`` the queues themselves must know
+        which jobs they hold.
         """
         self._lanes = lanes
         self._find_record = find_record
         self._rules = rules
-        self._assign_arm = assign_arm
+        self._assign = assign
+        self._exposed = exposed
         self._pipeline = pipeline
         self._clock = clock
         self._claims = claims or NoClaims()
@@ -77,12 +81,14 @@ class Router:
                 routed.append(Known(record))
                 event(_log, "upload.known", job_id=identity, tenant=upload.tenant)
                 continue
+            exposure = self._assign(upload, identity)
             job = Job(
                 id=identity,
                 upload=upload,
                 lane=lane_of(upload, self._rules),
                 pipeline=self._pipeline,
-                arm=self._assign_arm(upload),
+                arm=exposure.arm if exposure else PRIMARY,
+                exposure=exposure,
                 enqueued_at=self._clock(),
             )
             waiting[job.lane].append(job)
@@ -95,4 +101,7 @@ class Router:
                 event(_log, "job.queued", job_id=job.id, tenant=job.upload.tenant, lane=lane, arm=job.arm)
             if added < len(jobs):
                 event(_log, "job.coalesced", lane=lane, count=len(jobs) - added)
+            exposed = [job for job in ours if job.exposure is not None]
+            if exposed:
+                self._exposed(exposed, added == len(ours))
         return routed

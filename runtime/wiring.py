@@ -32,6 +32,7 @@ from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.models.catalogue import ModelSpec, check_packages, find_model
 from workers.parts import WorkerLimits, WorkerParts
+from workers.primary import Arms, Primary
 from workers.settle import Settler, read_record
 from workers.worker import Worker
 
@@ -81,7 +82,6 @@ def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) ->
         lanes=backend.lanes,
         find_record=lambda name, job: read_record(backend.results, name, job),
         rules=load_rules(settings.lane_rules),
-        assign_arm=lambda _: "primary",
         pipeline=configured_pipeline(settings),
         clock=clock,
         claims=backend.claims,
@@ -159,6 +159,14 @@ def open_worker(
         model = ModelProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
         stack.callback(model.close)
         calibrate, calibrated_as = calibrator(settings.calibration if spec.name == settings.model else None, spec)
+        primary = Primary(
+            spec.name,
+            spec.version,
+            model,
+            pause_s=settings.retry_delay_s,
+            calibrate=calibrate,
+            calibration=calibrated_as,
+        )
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
@@ -185,9 +193,7 @@ def open_worker(
                 discard=pool.discard,
                 decoders=settings.decoders,
                 find_record=lambda tenant, job: read_record(backend.results, tenant, job),
-                model=model,
-                model_name=spec.name,
-                model_version=spec.version,
+                arms=Arms(primary),
                 settler=Settler(
                     lanes=served,
                     results=backend.results,
@@ -201,8 +207,6 @@ def open_worker(
                 clock=clock,
                 second=make_second_opinion(settings, backend, clock),
                 degradation=make_degradation(settings, backend),
-                calibrate=calibrate,
-                calibration=calibrated_as,
                 alive=pulse.beat,
             ),
             WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 
-from earmark.domain import Failure, Job, Lease, Upload, job_id
+from earmark.domain import Exposure, Failure, Job, Lease, Upload, job_id
 from earmark.vocabulary import Lane, Origin, Tier
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,6 +38,12 @@ def make_job(content: str = "sound", lane: Lane = Lane.LOW, **fields: object) ->
             **fields,
         }
     )
+
+
+def make_exposure(arm: str = "experimental", **fields: object) -> Exposure:
+    """A place in an experiment."""
+    given = {"experiment": "trial", "version": 1, "arm": arm, "share": 0.1, "coverage": 1.0, "unit": "u", **fields}
+    return Exposure.model_validate(given)
 
 
 def make_lease(content: str = "sound", lane: Lane = Lane.LOW, try_number: int = 1, *kinds: str) -> Lease:

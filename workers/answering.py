@@ -5,6 +5,9 @@
     ready ──batch──► primary ──► strong answers ─────────────────────────► answered
       │                 └──────► weak, missing or failed ──► fallback ──►┘
       └── primary down, or lane degraded and primary busy ──►┘
+
+Each arm of an experiment has a primary of its own; one is at work at a time, so that they share the hardware fairly.
+A job whose arm has no model any more, or one that is down, is heard by the default.
 """
 
 import logging
@@ -14,12 +17,11 @@ from typing import Any
 
 from earmark.domain import Prediction
 from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TransientError
-from workers.breaker import Breaker
 from workers.cascade import Reason
 from workers.flight import Flight, next_batch
 from workers.isolation import predict_isolated
-from workers.outage import Outage
 from workers.parts import WorkerLimits, WorkerParts
+from workers.primary import Primary
 from workers.second_opinion import Answer
 
 _log = logging.getLogger(__name__)
@@ -41,25 +43,22 @@ Answered = tuple[list[tuple[Flight, Answer]], bool]
 class Answering:
     """One batch at the primary and some jobs at the fallback; used by one thread."""
 
-    def __init__(
-        self, parts: WorkerParts, limits: WorkerLimits, *, model: Outage, give_back: Callable[[Flight, float], None]
-    ) -> None:
-        """Start nothing; ``model`` says when the primary is worth starting, ``give_back`` ends a job without a try."""
+    def __init__(self, parts: WorkerParts, limits: WorkerLimits, *, give_back: Callable[[Flight, float], None]) -> None:
+        """Start nothing; ``give_back`` ends a job without a try."""
         self._parts = parts
         self._limits = limits
-        self._model = model
+        self._arms = parts.arms
+        self._default = parts.arms.default
         self._give_back = give_back
         self._second = parts.second
-        self._breaker = Breaker(parts.model_name)
         self._predictor = ThreadPoolExecutor(1, "predict")
         self._ready: list[Flight] = []
-        self._predicting: tuple[Future[Answers], list[Flight]] | None = None
+        self._predicting: tuple[Future[Answers], list[Flight], Primary] | None = None
         self._asking: dict[Future[Answer], Flight] = {}
         self._yielded = False
         """Whether the low jobs that are ready have let high ones go before them."""
-        self._failed_starts = 0
-        """Starts that failed in a row without anybody else's answer in between."""
-        self._loads_seen = 0
+        self._moot: list[Flight] = []
+        """Jobs heard for comparison only, whose experiment has ended."""
         self._loading: Future[None] | None = None
 
     @property
@@ -71,7 +70,7 @@ class Answering:
     def open(self) -> bool:
         """Whether further jobs would be answered soon."""
         crowded = len(self._asking) >= ASKING_BATCHES * self._limits.batch_jobs
-        return not crowded and (self._second.available or not self._model.resting)
+        return not crowded and (self._second.available or not self._default.outage.resting)
 
     @property
     def under_way(self) -> bool:
@@ -81,7 +80,8 @@ class Answering:
     @property
     def flights(self) -> list[Flight]:
         """Every job here."""
-        return [*self._ready, *(self._predicting[1] if self._predicting else []), *self._asking.values()]
+        predicting = self._predicting[1] if self._predicting else []
+        return [*self._ready, *self._moot, *predicting, *self._asking.values()]
 
     @property
     def futures(self) -> list[Future[Any]]:
@@ -89,12 +89,13 @@ class Answering:
         return [*self._asking, *([self._predicting[0]] if self._predicting else [])]
 
     def load(self) -> Future[None]:
-        """Load the primary while there is nothing for it to do yet."""
-        self._loading = self._predictor.submit(self._parts.model.start)
+        """Load the default while there is nothing for it to do yet."""
+        self._loading = self._predictor.submit(self._default.model.start)
         return self._loading
 
     def add(self, flight: Flight) -> None:
         """Take a decoded job."""
+        flight.primary_only = flight.shadow
         self._ready.append(flight)
 
     def start(self, decoding: Collection[Flight], admit_urgent: Callable[[], None]) -> None:
@@ -104,37 +105,59 @@ class Answering:
             decoding: jobs that will be ready soon, a view of those there are at any moment.
             admit_urgent: leases high jobs that came while a low batch was being prepared.
         """
-        if self._predicting is None and not self._model.resting:
+        self._choose()
+        if self._predicting is None:
             self._start_primary(decoding, admit_urgent)
         self._call_fallback()
 
+    def _choose(self) -> None:
+        """Say for each job that is ready who is to hear it, by what its experiment says now."""
+        for flight in list(self._ready):
+            job = flight.lease.job
+            own = self._default if job.exposure is None else self._arms.find(job)
+            flight.diverted = own is None or (own is not self._default and not own.usable)
+            flight.model = self._default if own is None or flight.diverted else own
+            if flight.diverted and flight.shadow:
+                self._ready.remove(flight)
+                self._moot.append(flight)
+
     def _start_primary(self, decoding: Collection[Flight], admit_urgent: Callable[[], None]) -> None:
-        if self._ready and not self._yielded and not any(flight.urgent for flight in self._ready):
+        if not self._hearable():
+            return
+        if not self._yielded and not any(flight.urgent for flight in self._ready):
             self._yielded = True  # once for each low batch, or low could wait for ever
             admit_urgent()
+            self._choose()
         batch = next_batch(
-            self._ready,
+            self._hearable(),
             decoding=list(decoding),  # with those just admitted
             max_jobs=self._limits.batch_jobs,
             max_audio_s=self._limits.batch_audio_s,
             now=self._parts.clock(),
         )
-        if not batch or (self._second.exists and not self._breaker.admit()):
+        model = batch[0].model if batch else None
+        if model is None or ((self._second.exists or model is not self._default) and not model.breaker.admit()):
             return
         self._yielded &= batch[0].urgent
         self._ready = [flight for flight in self._ready if flight not in batch]
         timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
         clips = [flight.clip for flight in batch if flight.clip is not None]
         future = self._predictor.submit(
-            predict_isolated, lambda some: self._parts.model.predict(some, timeout_s=timeout_s), clips
+            predict_isolated, lambda some: model.model.predict(some, timeout_s=timeout_s), clips
         )
-        self._predicting = (future, batch)
+        self._predicting = (future, batch, model)
+
+    def _hearable(self) -> list[Flight]:
+        """The jobs that are ready and whose model may be asked now."""
+        return [flight for flight in self._ready if flight.model is not None and not flight.model.outage.resting]
 
     def _call_fallback(self) -> None:
         """Let the fallback take what the primary cannot hear, or not soon enough."""
-        down = self._model.resting or self._breaker.open
+        down = self._default.outage.resting or self._default.breaker.open
         busy = self._predicting is not None
         for flight in list(self._ready) if self._second.exists and (down or busy) else []:
+            if flight.model is not self._default:
+                continue  # it has a model of its own, which is not down
             job = flight.lease.job
             waited_s = (self._parts.clock() - job.enqueued_at).total_seconds()
             if not (down or self._parts.degradation.lasts(job.lane, waited_s)):
@@ -154,11 +177,12 @@ class Answering:
         Raises:
             ModelUnavailable: the primary did not start, several times in a row, and no fallback answered.
         """
-        answered = []
+        answered = [(flight, Answer(None, NoAnswer("Its experiment has ended"))) for flight in self._moot]
+        self._moot = []
         for future in [future for future in self._asking if future.done()]:
             flight, answer = self._asking.pop(future), future.result()
             if flight.instead is not None and (answer.prediction is not None or isinstance(answer.error, NoAnswer)):
-                self._failed_starts = 0
+                self._default.failed_starts = 0
             if answer.prediction is None and flight.instead is not None and not isinstance(answer.error, NoAnswer):
                 flight.instead, flight.primary_only = None, True  # so the job waits for the primary, without a try
                 self._ready.append(flight)
@@ -166,53 +190,61 @@ class Answering:
                 answered.append((flight, answer.after(flight.primary)))
         warm = True
         if self._predicting is not None and self._predicting[0].done():
-            (future_answers, batch), self._predicting = self._predicting, None
-            warm = self._parts.model.loads == self._loads_seen
-            answered += self._heard(future_answers, batch)
-            self._loads_seen = self._parts.model.loads
+            (future_answers, batch, model), self._predicting = self._predicting, None
+            warm = model.was_warm()
+            answered += self._heard(future_answers, batch, model)
+            for each in self._arms.retired():
+                self._predictor.submit(each.model.close)
         return answered, warm
 
-    def _heard(self, future: Future[Answers], batch: list[Flight]) -> list[tuple[Flight, Answer]]:
+    def _heard(self, future: Future[Answers], batch: list[Flight], model: Primary) -> list[tuple[Flight, Answer]]:
         """What the primary said: what needs nobody else's answer."""
         try:
             answers = future.result()
         except ModelUnavailable as error:
-            self._failed(error, batch)
+            self._failed(error, batch, model)
             return []
         except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
             answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
             _log.exception("batch.failed")
-        self._failed_starts = 0
-        self._model.over()
+        model.failed_starts = 0
+        model.outage.over()
         # One clip that fails alone a second time is at fault itself; so says its history.
         if all(isinstance(answer, TransientError) for answer in answers) and not batch[0].suspect:
-            self._breaker.failed(ModelUnavailable(f"every clip of a batch failed: {answers[0]}"))
+            model.breaker.failed(ModelUnavailable(f"every clip of a batch failed: {answers[0]}"))
         else:
-            self._breaker.succeeded()
+            model.breaker.succeeded()
         final = []
         for flight, answer in zip(batch, answers, strict=True):
-            flight.primary = self._parts.calibrate(answer) if isinstance(answer, Prediction) else answer
+            flight.primary = model.calibrate(answer) if isinstance(answer, Prediction) else answer
+            if flight.lease.job.exposure is not None and not flight.diverted:
+                self._arms.tried(flight.lease.job, ok=isinstance(answer, Prediction))
             if not self._ask(flight, Reason.PRIMARY_FAILED if isinstance(answer, TransientError) else Reason.NO_ANSWER):
                 final.append((flight, Answer.of_primary(flight.primary)))
         return final
 
-    def _failed(self, error: ModelUnavailable, batch: list[Flight]) -> None:
+    def _failed(self, error: ModelUnavailable, batch: list[Flight], model: Primary) -> None:
         """No clip is at fault: no try is spent, and there is a pause before the next start."""
-        self._failed_starts += 1
-        pause_s = self._model.failed(error)
-        self._breaker.withdrawn()
+        model.failed_starts += 1
+        pause_s = model.outage.failed(error)
+        model.breaker.withdrawn()
+        if model is not self._default:
+            if model.failed_starts >= MODEL_STARTS_MAX:
+                self._arms.lost(batch[0].lease.job, str(error))
+            self._ready += batch  # for the default to hear
+            return
         for flight in batch:
             if self._second.exists and self._second.refusal(flight.lease.job) is None and not flight.primary_only:
                 self._ready.append(flight)
             else:
                 self._give_back(flight, pause_s if self._second.exists else 0.0)
-        if self._failed_starts >= MODEL_STARTS_MAX:
+        if model.failed_starts >= MODEL_STARTS_MAX:
             raise error
 
     def _ask(self, flight: Flight, reason: Reason) -> bool:
         """Ask the fallback about what is open; False when nothing is."""
         primary = flight.primary if isinstance(flight.primary, Prediction) else None
-        asked = self._second.questions(primary, reason)
+        asked = {} if flight.shadow else self._second.questions(primary, reason)
         if asked and flight.clip is not None:
             self._asking[self._second.submit(flight.lease.job, flight.clip, primary, asked)] = flight
         return bool(asked)
@@ -226,14 +258,16 @@ class Answering:
         """Take back everything; a primary at work is ended."""
         flights, self._ready = self.flights, []
         self._asking.clear()
+        self._moot.clear()
         if self._predicting is not None:
+            *_, model = self._predicting
             self._predicting = None
-            self._parts.model.end()
+            model.model.end()
         return flights
 
     def close(self) -> None:
         """End the threads, without waiting for a model that is only being loaded."""
         if self._loading is not None and not self._loading.done():
-            self._parts.model.end()  # nobody needs it any more
+            self._default.model.end()  # nobody needs it any more
         self._predictor.shutdown(wait=True, cancel_futures=True)
         self._second.close()

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from earmark.domain import Analysis, Clip, FieldRoute, Lease, Prediction, Provenance, Timings
-from earmark.metadata import REQUIRED, record_confidence
+from earmark.metadata import REQUIRED, record_confidence, record_score
 from earmark.vocabulary import Basis
 from workers.description import describe
 
@@ -20,12 +20,18 @@ def compose_analysis(
     now: datetime,
     threshold: float,
     calibration: str = "",
+    hardware: str = "",
+    primary: Prediction | None = None,
+    diverted: bool = False,
     routes: tuple[FieldRoute, ...] = (),
     fallback_model: str = "",
     fallback_version: str = "",
     fallback_covered_s: float = 0.0,
 ) -> Analysis:
-    """One record; it is marked for review when its confidence, or that of a required field, is low or unknown."""
+    """One record; it is marked for review when its confidence, or that of a required field, is low or unknown.
+
+    ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.
+    """
     job, metadata = lease.job, prediction.metadata
     if metadata.description.basis is Basis.DERIVED:  # from fields that were calibrated, or answered anew, since
         metadata = metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
@@ -43,7 +49,10 @@ def compose_analysis(
             model_version=model_version,
             prompt_version=prediction.prompt_version,
             engine=prediction.engine,
+            hardware=hardware,
             calibration=calibration,
+            primary_score=record_score(primary.metadata) if primary else None,
+            primary_confidence=record_confidence(primary.metadata) if primary else None,
             fallback_model=fallback_model,
             fallback_version=fallback_version,
             fallback_covered_s=round(fallback_covered_s, 3),
@@ -51,6 +60,7 @@ def compose_analysis(
             routes=routes,
             pipeline=job.pipeline,
             arm=job.arm,
+            diverted=diverted,
             uncalibrated=prediction.uncalibrated,
             covered_s=round(prediction.covered_s, 3),
             review=confidence is None or confidence < threshold or _doubtful(prediction, routes, threshold),

@@ -8,6 +8,7 @@ from earmark.domain import Clip, Lease, Prediction, Record
 from earmark.errors import TransientError
 from earmark.vocabulary import Lane
 from workers.cascade import Reason
+from workers.primary import Primary
 
 SUSPECT_KINDS = frozenset({"worker_lost", "model_crashed", "timed_out"})
 """Failures that a job may have caused for others; after one it runs alone, so that it can take nobody along."""
@@ -35,11 +36,20 @@ class Flight:
     """Why the fallback is asked instead of the primary, which has not heard the clip."""
     primary_only: bool = False
     """Whether the fallback could not help, so that the job waits for the primary."""
+    model: Primary | None = None
+    """The primary that hears it."""
+    diverted: bool = False
+    """Whether that is another model than its arm's."""
 
     @property
     def urgent(self) -> bool:
         """Whether it came from the high lane."""
         return self.lease.job.lane is Lane.HIGH
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it is heard for comparison only."""
+        return self.lease.job.shadow_of is not None
 
     @property
     def suspect(self) -> bool:
@@ -87,13 +97,15 @@ def next_batch(
 
     High flights go at once and never wait for low ones.  Low flights wait for high ones that have just come and are
     being decoded, for at most ``URGENT_WAIT``, and for low ones that are being decoded until the batch is full.  A
-    batch is of one lane, of similar length (shortest first, so padding is little), within ``max_jobs`` and within
-    ``max_audio_s`` seconds of audio; one longer flight, or a suspect one, goes alone.
+    batch is of one lane and for one model, that of the flight that is ready longest; it is of similar length (shortest
+    first, so padding is little), within ``max_jobs`` and within ``max_audio_s`` seconds of audio; one longer flight, or
+    a suspect one, goes alone.
     """
     high = [flight for flight in ready if flight.urgent]
     lane = high or list(ready)
     if not lane:
         return []
+    lane = [flight for flight in lane if flight.model is lane[0].model]
     if not high and any(flight.urgent and (now - flight.leased_at) < URGENT_WAIT for flight in decoding):
         return []
     more_coming = any(not flight.urgent for flight in decoding)

@@ -4,12 +4,14 @@ import importlib
 import logging
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Literal
 
 from earmark import log
@@ -43,6 +45,8 @@ class ModelProcess:
         self._ended = False
         self.loads = 0
         """How often the model was loaded."""
+        self.hardware = ""
+        """What it runs on, as ``NVIDIA H100`` or the name of the processor; known once it is loaded."""
 
     def start(self) -> None:
         """Load the model, if it is not loaded.
@@ -77,11 +81,13 @@ class ModelProcess:
             ready = ours.recv() if answered else TimeoutError(f"no answer within {self._start_timeout_s:g} s")
         except (EOFError, OSError):
             ready = RuntimeError(f"the process ended with {_ending(child)}")
-        if ready is not None:
+        if not isinstance(ready, str):
             self.kill()
             message = f"The model {self._factory} did not load: {ready}"
             raise ModelUnavailable(message)
-        event(_log, "model.loaded", factory=self._factory, pid=child.pid, seconds=round(time.monotonic() - began, 2))
+        self.hardware = ready
+        seconds = round(time.monotonic() - began, 2)
+        event(_log, "model.loaded", factory=self._factory, pid=child.pid, hardware=ready, seconds=seconds)
 
     def predict(self, clips: Sequence[Clip], *, timeout_s: float) -> Answer:
         """One answer per clip, in order.
@@ -170,7 +176,7 @@ def _serve(
     except Exception as error:  # noqa: BLE001  # whatever kept it from loading is told to the parent
         connection.send(RuntimeError(f"{type(error).__name__}: {error}"))
         return
-    connection.send(None)
+    connection.send(str(getattr(model, "hardware", "")) or processor_name())
     while True:
         try:
             clips: list[Clip] = connection.recv()
@@ -182,6 +188,16 @@ def _serve(
             connection.send(error)
         except Exception as error:  # noqa: BLE001  # a model may raise anything; it is a failed try
             connection.send(ModelCrashed(f"{type(error).__name__}: {error}"))
+
+
+def processor_name(information: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's own name where the system tells it, else its architecture."""
+    try:
+        lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.machine() or "unknown"
 
 
 def _die_with_parent() -> None:

@@ -11,6 +11,7 @@ from workers.compose import compose_analysis
 from workers.failures import Stage, failure_of
 from workers.flight import Flight
 from workers.parts import WorkerLimits, WorkerParts
+from workers.primary import Primary
 from workers.second_opinion import Answer
 
 _log = logging.getLogger(__name__)
@@ -20,13 +21,13 @@ class Outcomes:
     """Judges tries for one worker."""
 
     def __init__(self, parts: WorkerParts, limits: WorkerLimits) -> None:
-        """Take the worker's name, model and clock from its parts, delays and threshold from its limits."""
+        """Take the worker's name, models and clock from its parts, delays and threshold from its limits."""
         self._parts = parts
         self._limits = limits
 
-    def of_error(self, error: Exception, lease: Lease, stage: Stage) -> Reject | Retry:
-        """Whether another try can help, and when."""
-        failure = self._failure(error, lease, stage)
+    def of_error(self, error: Exception, lease: Lease, stage: Stage, model: Primary | None = None) -> Reject | Retry:
+        """Whether another try can help, and when; ``model`` is the one that was to hear it, where that is known."""
+        failure = self._failure(error, lease, stage, model or self._parts.arms.default)
         if isinstance(error, PermanentError):
             return Reject(failure)
         if not isinstance(error, EarmarkError):
@@ -44,17 +45,21 @@ class Outcomes:
             prediction = Prediction(AudioMetadata(), covered_s=0.0)
         if prediction is None:
             reason = answer.error or NoAnswer("The model had no answer for this clip")
-            return self.of_error(reason, flight.lease, "predict")
+            return self.of_error(reason, flight.lease, "predict", flight.model)
         assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
+        model = flight.model or self._parts.arms.default
         alone = not answer.by_primary and bool(answer.fallback_model)
         return Done(
             compose_analysis(
                 flight.lease,
                 flight.clip,
                 prediction,
-                model=answer.fallback_model if alone else self._parts.model_name,
-                model_version=answer.fallback_version if alone else self._parts.model_version,
-                calibration="" if alone else self._parts.calibration,
+                model=answer.fallback_model if alone else model.name,
+                model_version=answer.fallback_version if alone else model.version,
+                calibration="" if alone else model.calibration,
+                hardware="" if alone else model.model.hardware,
+                diverted=flight.diverted,
+                primary=flight.primary if isinstance(flight.primary, Prediction) else None,
                 routes=answer.routes,
                 fallback_model=answer.fallback_model,
                 fallback_version=answer.fallback_version,
@@ -72,13 +77,13 @@ class Outcomes:
             return Retry(lease.history[-1], 0.0)
         return Retry(worker_lost(lease.try_number, worker="", at=self._parts.clock()), 0.0)
 
-    def _failure(self, error: Exception, lease: Lease, stage: Stage) -> Failure:
+    def _failure(self, error: Exception, lease: Lease, stage: Stage, model: Primary) -> Failure:
         return failure_of(
             error,
             lease=lease,
             stage=stage,
-            model=self._parts.model_name,
-            model_version=self._parts.model_version,
+            model=model.name,
+            model_version=model.version,
             worker=self._parts.name,
             at=self._parts.clock(),
         )

@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earmark.domain import Clip, Lease, Prediction, Record, Upload
+from earmark.domain import Clip, Lease, Record, Upload
 from earmark.ports import Clock, Queue
 from earmark.vocabulary import Lane
 from workers.degradation import Degradation
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
-from workers.model_process import ModelProcess
+from workers.primary import Arms
 from workers.second_opinion import SecondOpinion
 from workers.settle import Settler
 
@@ -48,16 +48,10 @@ class WorkerParts:
     decoders: int
     find_record: Callable[[str, str], Record | None]
     """The record of a tenant's job, if it has one."""
-    model: ModelProcess
-    model_name: str
-    model_version: str
+    arms: Arms
     settler: Settler
     clock: Clock
     second: SecondOpinion = field(default_factory=SecondOpinion)
     degradation: Degradation = field(default_factory=Degradation)
-    calibrate: Callable[[Prediction], Prediction] = lambda prediction: prediction
-    """Gives the primary's answers the confidences that were fitted for it."""
-    calibration: str = ""
-    """Id of what ``calibrate`` was fitted as."""
     alive: Callable[[], None] = lambda: None
     """Hears each time a queue has answered."""

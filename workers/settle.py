@@ -16,10 +16,12 @@ from earmark.domain import Done, Failure, Lease, Record, Reject, Retry, Settleme
 from earmark.errors import ObjectMissing, PreconditionFailed, Unavailable
 from earmark.log import event
 from earmark.ports import Clock, ObjectStore, Queue, Warehouse
-from earmark.rows import JobRow, Row, failure_row, label_rows
+from earmark.rows import TrialRow, failure_row
 from earmark.vocabulary import Lane
 from workers.keeper import Keeper
 from workers.lane_picker import by_lane
+from workers.settled_rows import SettledRows, tries_of
+from workers.shadows import Shadows
 
 _log = logging.getLogger(__name__)
 WRITE_ATTEMPTS = 5
@@ -52,11 +54,15 @@ class Settler:
         clock: Clock,
         on_settled: Callable[[Record], None] = lambda _: None,
         announce: Callable[[Sequence[Record]], None] = lambda _: None,
+        rows: SettledRows | None = None,
+        shadows: Shadows | None = None,
+        on_trial: Callable[[TrialRow], None] = lambda _: None,
     ) -> None:
         """Take the queues and stores; the keeper knows which leases are still ours.
 
         ``announce`` tells whoever listens that jobs ended, at least once each: it is called before their leases are
         acknowledged and may raise ``Unavailable``.  ``on_settled`` is for this process and is called after.
+        ``on_trial`` hears at most once of each job of an experiment, by whoever wrote its first record.
         """
         self._lanes = lanes
         self._results = results
@@ -66,6 +72,9 @@ class Settler:
         self._clock = clock
         self._on_settled = on_settled
         self._announce = announce
+        self._rows = rows or SettledRows()
+        self._shadows = shadows or Shadows()
+        self._on_trial = on_trial
         self._retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(WRITE_ATTEMPTS),
@@ -84,23 +93,32 @@ class Settler:
         """
         held = [settlement for settlement in settlements if self._keeper.holds(settlement.lease)]
         ending = [(each, record) for each in held if (record := self._record_of(each)) is not None]
-        written = self._write_all([record for _, record in ending])
-        ended = [(each, record) for (each, _), record in zip(ending, written, strict=True)]
+        unseen = [(each, record) for each, record in ending if each.lease.job.shadow_of is not None]
+        shown = [(each, record) for each, record in ending if each.lease.job.shadow_of is None]
+        written = self._write_all(shown)
+        ended = [(each, record) for (each, _), record in zip(shown, written, strict=True)]
         retried = [
             (each.lease, each.outcome) for each in held if self._retries(each) and isinstance(each.outcome, Retry)
         ]
-        self._retrying(
-            self._warehouse.append,
-            [row for settlement, record in ended for row in _rows(settlement, record)]
-            + [
-                failure_row(lease.job.id, lease.job.upload.tenant, retry.failure, final=False)
-                for lease, retry in retried
-            ],
-        )
+        rows = [row for settlement, record in ended for row in self._rows.of(settlement, record)]
+        rows += [row for settlement, record in unseen for row in self._shadows.rows(settlement, record, self._rows)]
+        rows += [
+            failure_row(lease.job.id, lease.job.upload.tenant, retry.failure, final=False)
+            for lease, retry in retried
+            if lease.job.shadow_of is None
+        ]
+        self._retrying(self._warehouse.append, rows)
         if ended:
             self._retrying(self._announce, [record for _, record in ended])
+        for settlement, record in ended:
+            self._shadows.cast(settlement, record)
         with self._keeping([each.lease for each in held]):
+            self._forget([settlement.lease for settlement, _ in unseen])
             return self._let_go(ended, retried)
+
+    def _forget(self, leases: list[Lease]) -> None:
+        """Acknowledge shadows, however they ended."""
+        self._acknowledge([lease for lease in leases if self._keeper.let_go(lease)])
 
     @contextmanager
     def _keeping(self, leases: list[Lease]) -> Iterator[None]:
@@ -128,6 +146,8 @@ class Settler:
         return [record for _, record in finished]
 
     def _retries(self, settlement: Settlement) -> bool:
+        if settlement.lease.job.shadow_of is not None and settlement.diverted:
+            return False
         return isinstance(settlement.outcome, Retry) and settlement.lease.try_number < self._max_tries
 
     def _record_of(self, settlement: Settlement) -> Record | None:
@@ -161,14 +181,14 @@ class Settler:
             }
         )
 
-    def _write_all(self, records: list[Record]) -> list[Record]:
+    def _write_all(self, ending: list[tuple[Settlement, Record]]) -> list[Record]:
         """Store records, several at a time: a store far away takes long for each and minds none."""
-        if len(records) < 2:  # noqa: PLR2004  # one needs no thread
-            return [self._write(record) for record in records]
-        with ThreadPoolExecutor(min(len(records), WRITERS), "write") as writers:
-            return list(writers.map(self._write, records))
+        if len(ending) < 2:  # noqa: PLR2004  # one needs no thread
+            return [self._write(settlement, record) for settlement, record in ending]
+        with ThreadPoolExecutor(min(len(ending), WRITERS), "write") as writers:
+            return list(writers.map(lambda each: self._write(*each), ending))
 
-    def _write(self, record: Record) -> Record:
+    def _write(self, settlement: Settlement, record: Record) -> Record:
         """Store a record unless a done one is there already, which then stands.  Mostly there is none."""
         content = record.model_dump_json(indent=1, exclude_none=False).encode()
         generation = 0
@@ -188,6 +208,9 @@ class Settler:
                     return stored
                 generation = 0 if present is None else present.generation
             else:
+                trial = self._rows.trial(settlement, record)
+                if generation == 0 and trial is not None:
+                    self._on_trial(trial)
                 return record
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)
@@ -219,7 +242,7 @@ class Settler:
             status=record.status,
             lane=lease.job.lane,
             arm=lease.job.arm,
-            tries=_tries_of(lease, record),
+            tries=tries_of(lease, record),
             audio_s=round(settlement.audio_s, 2),
             model=analysis.model if analysis else None,
             content_type=analysis.metadata.content_type.value if analysis else None,
@@ -231,61 +254,6 @@ class Settler:
         )
 
 
-def _tries_of(lease: Lease, record: Record) -> int:
-    """Tries that were made: a job found with all of them spent was leased once more, and not tried."""
-    return len(record.failures) if record.status == "failed" else lease.try_number
-
-
 def _tries(lease: Lease, failure: Failure) -> tuple[Failure, ...]:
     """Every failed try, the last one once: a worker that died thrice leaves its last failure in the history."""
     return lease.history if lease.history[-1:] == (failure,) else (*lease.history, failure)
-
-
-def _record_failure_rows(record: Record) -> list[Row]:
-    last = record.failures[-1] if record.failures and record.status != "done" else None
-    return [failure_row(record.job_id, record.tenant, each, final=each is last) for each in record.failures]
-
-
-def _rows(settlement: Settlement, record: Record) -> list[Row]:
-    return [_job_row(settlement, record), *label_rows(record), *_record_failure_rows(record)]
-
-
-def _job_row(settlement: Settlement, record: Record) -> JobRow:
-    lease, analysis = settlement.lease, record.analysis
-    job, upload = lease.job, lease.job.upload
-    metadata = analysis.metadata if analysis else None
-    timings = analysis.timings if analysis else None
-    return JobRow(
-        row_id=record.job_id,
-        tenant=record.tenant,
-        at=record.settled_at,
-        status=record.status,
-        lane=job.lane,
-        tier=upload.tier,
-        origin=upload.origin,
-        arm=job.arm,
-        model=analysis.model if analysis else (record.failures[-1].model if record.failures else ""),
-        pipeline=job.pipeline,
-        region=upload.region,
-        tries=_tries_of(lease, record),
-        error_kind=record.failures[-1].kind if record.status != "done" and record.failures else None,
-        content_type=metadata.content_type.value if metadata else None,
-        confidence=analysis.confidence if analysis else None,
-        tempo_bpm=metadata.tempo_bpm.value if metadata else None,
-        key=metadata.key.value if metadata else None,
-        language=metadata.language.value if metadata else None,
-        vocals=metadata.vocals.value if metadata else None,
-        review=analysis.provenance.review if analysis else False,
-        audio_s=analysis.technical.duration_s if analysis else settlement.audio_s,
-        covered_s=analysis.provenance.covered_s if analysis else 0.0,
-        size_bytes=upload.size_bytes,
-        queued_s=timings.queued_s if timings else 0.0,
-        decode_s=timings.decode_s if timings else 0.0,
-        predict_s=timings.predict_s if timings else 0.0,
-        total_s=timings.total_s if timings else 0.0,
-        cost_usd=analysis.cost_usd if analysis else 0.0,
-        fallback_model=(analysis.provenance.fallback_model or None) if analysis else None,
-        fallback_fields=len(analysis.provenance.fallback_fields) if analysis else None,
-        fallback_usd=sum(route.cost_usd for route in analysis.provenance.routes) if analysis else None,
-        warm=settlement.warm,
-    )

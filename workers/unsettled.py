@@ -49,7 +49,10 @@ class Unsettled:
             return
         try:
             self._settler.settle(
-                [Settlement(flight.lease, outcome, flight.audio_s, warm) for flight, outcome in outcomes]
+                [
+                    Settlement(flight.lease, outcome, flight.audio_s, warm, flight.diverted)
+                    for flight, outcome in outcomes
+                ]
             )
         except Unavailable as error:
             self._store.failed(error)

@@ -47,12 +47,12 @@ class Worker:
         self._threads = ThreadPoolExecutor(parts.decoders, "decode")
         self._decoding: dict[Future[None], Flight] = {}
         self._outcomes = Outcomes(parts, limits)
-        self._queue, self._source, self._store, self._model = (
-            Outage(part, pause_s=limits.retry_delay_s) for part in ("queue", "source", "store", "model")
+        self._queue, self._source, self._store = (
+            Outage(part, pause_s=limits.retry_delay_s) for part in ("queue", "source", "store")
         )
         self._hand_back = HandBack(parts.lanes, parts.keeper, self._queue)
         self._unsettled = Unsettled(parts.settler, self._store, ended=self._ended, give_back=self._return)
-        self._answering = Answering(parts, limits, model=self._model, give_back=self._return)
+        self._answering = Answering(parts, limits, give_back=self._return)
         self._hurry = threading.Event()
 
     @property
@@ -80,7 +80,7 @@ class Worker:
 
     @property
     def _expects_more(self) -> bool:
-        outages = (self._queue, self._source, self._store, self._model)
+        outages = (self._queue, self._source, self._store, self._parts.arms.default.outage)
         return self._hand_back.due_later or any(outage.lasts for outage in outages)
 
     def run_once(self) -> int:
@@ -127,7 +127,7 @@ class Worker:
         self._parts.keeper.hold(leases)
         for lease in returned:
             self._hand_back.release(lease, SUSPECT_WAIT_S)
-        if leases and not self._parts.model.loads:
+        if leases and not self._parts.arms.default.model.loads:
             self._answering.load()  # while the first clips are decoded
         for lease in leases:
             flight = Flight(lease, now)

@@ -92,11 +92,17 @@ def claim(
     return _with(
         given_up,
         state=State.REPLAYED,
-        job=letter.job.model_copy(update={"enqueued_at": enqueued_at}),
+        job=_replayed(letter.job, enqueued_at),
         replays=(*given_up.replays, replay),
         acts=(*letter.acts, act),
         expires_at=max(letter.expires_at, now + terms.keep),
     )
+
+
+def _replayed(job: Job, enqueued_at: datetime) -> Job:
+    """The job as it goes back to its lane, in its arm, which it counts for no more: there it has ended already."""
+    exposure = None if job.exposure is None else job.exposure.model_copy(update={"replayed": True})
+    return job.model_copy(update={"enqueued_at": enqueued_at, "exposure": exposure})
 
 
 def confirm(letter: DeadLetter, replay: Replay, *, until: datetime | None = None) -> DeadLetter | None:

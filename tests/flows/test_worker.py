@@ -20,6 +20,7 @@ class MoodyModel:
     """A model in this process that is there for some of its batches only."""
 
     loads = 1
+    hardware = "here"
 
     def __init__(self, batches: str) -> None:
         """Take a sign for each batch: ``+`` where there is a model for it, ``-`` where there is none."""

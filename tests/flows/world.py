@@ -24,6 +24,7 @@ from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.parts import WorkerLimits, WorkerParts
+from workers.primary import Arms, Primary
 from workers.second_opinion import SecondOpinion, regions_of
 from workers.settle import Settler, read_record
 from workers.worker import Worker
@@ -147,9 +148,7 @@ class World:
                 discard=lambda clip: clip.path.unlink(missing_ok=True),
                 decoders=2,
                 find_record=lambda tenant, job: read_record(self.results, tenant, job),
-                model=self.model,
-                model_name="scripted",
-                model_version="1",
+                arms=Arms(Primary("scripted", "1", self.model, pause_s=self.limits.retry_delay_s)),
                 settler=self.settler(),
                 clock=self.clock,
                 second=SecondOpinion(self.rules, self.fallback, self.bound_to),

@@ -28,7 +28,6 @@ class Bucket:
             lanes=self.world.lanes,
             find_record=self.world.find,
             rules=load_rules(None),
-            assign_arm=lambda _: "primary",
             pipeline="test",
             clock=self.world.clock,
         )

@@ -13,7 +13,7 @@ from router.lanes import lane_of, load_rules
 from router.router import Known, Queued, Router
 from router.tenants import Tenants
 from tests.clock import ManualClock
-from tests.making import EPOCH, make_upload
+from tests.making import EPOCH, make_exposure, make_upload
 
 
 class Slate:
@@ -33,7 +33,7 @@ class Slate:
 
 
 def make_router(
-    records: dict[str, Record], pipeline: str = "1", arm: str = "primary"
+    records: dict[str, Record], pipeline: str = "1", arm: str | None = None, exposed: list[str] | None = None
 ) -> tuple[Router, dict[Lane, Slate]]:
     """A router over two slates."""
     lanes = {lane: Slate() for lane in Lane}
@@ -41,7 +41,8 @@ def make_router(
         lanes=lanes,  # type: ignore[arg-type]  # a router only puts
         find_record=lambda _, job: records.get(job),
         rules=load_rules(),
-        assign_arm=lambda _: arm,
+        assign=lambda _, job: make_exposure(arm, unit=job) if arm else None,
+        exposed=lambda jobs, fresh: None if exposed is None else exposed.extend(f"{job.id} {fresh}" for job in jobs),
         pipeline=pipeline,
         clock=ManualClock(),
     )
@@ -119,7 +120,15 @@ def test_tenants(tmp_path: Path) -> None:
 
 def test_a_job_bears_its_arm_and_the_time_it_was_queued() -> None:
     """The arm is assigned once, here, and the wait is counted from here."""
-    router, lanes = make_router({}, arm="trial")
+    told: list[str] = []
+    router, lanes = make_router({}, arm="trial", exposed=told)
     router.route([make_upload("a", received_at=EPOCH - timedelta(days=1))])
     [job] = lanes[Lane.LOW].jobs.values()
     assert (job.arm, job.enqueued_at) == ("trial", EPOCH)
+    assert job.exposure == make_exposure("trial", unit=job.id)
+    router.route([make_upload("a")])
+    assert told == [f"{job.id} True", f"{job.id} False"]
+    plain, others = make_router({}, exposed=told)
+    plain.route([make_upload("a")])
+    assert [(job.arm, job.exposure) for job in others[Lane.LOW].jobs.values()] == [("primary", None)]
+    assert len(told) == 2
