@@ -55,6 +55,19 @@ def scripted(threads: int = 1, journal: str | None = None) -> ScriptedModel:
     return ScriptedModel(journal)
 
 
+class RefusingModel(ScriptedModel):
+    """Has no answer to anything."""
+
+    def predict(self, clips: Sequence[Clip]) -> list[Prediction | None]:
+        """Nothing."""
+        return [None for clip in clips if self._hear(clip)]
+
+
+def refusing(threads: int = 1, journal: str | None = None) -> RefusingModel:
+    """A model that has no answer to anything."""
+    return RefusingModel(journal)
+
+
 def missing(threads: int = 1) -> ScriptedModel:
     """A model whose weights are not there."""
     message = "no weights"

@@ -11,6 +11,7 @@ from typing import Any
 from earmark.domain import Clip, Job, Lease, Record, Technical, Upload
 from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.ports import Clock, ObjectStore, Queue, Warehouse
+from earmark.rows import TrialRow
 from earmark.vocabulary import Lane
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import LocalQueue
@@ -27,6 +28,8 @@ from workers.parts import WorkerLimits, WorkerParts
 from workers.primary import Arms, Primary
 from workers.second_opinion import SecondOpinion, regions_of
 from workers.settle import Settler, read_record
+from workers.settled_rows import SettledRows
+from workers.shadows import Shadows
 from workers.worker import Worker
 
 LIMITS = WorkerLimits(
@@ -78,6 +81,16 @@ class World:
         self.fallback: Fallback | None = None
         self.degradation = Degradation()
         self.bound_to: Callable[[Upload], frozenset[str]] = regions_of
+        self.find_arm: Callable[[Job], Primary | None] = lambda _: None
+        """The model of a job's arm."""
+        self.tried: list[tuple[str, bool]] = []
+        """Arm and success of each try of a job of an experiment."""
+        self.lost: list[str] = []
+        """Arms whose model did not start."""
+        self.retired: list[Primary] = []
+        """Models that no arm needs any more."""
+        self.trials: list[TrialRow] = []
+        self.shadow_arms: tuple[str, ...] = ()
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
 
@@ -95,9 +108,9 @@ class World:
         self.lanes = {lane: cloud.open(lane, self.name) for lane in Lane}
         self.dead = cloud.open("dead", self.name)
 
-    def put(self, *words: str, lane: Lane = Lane.LOW) -> list[Job]:
-        """Queue a job for each word."""
-        jobs = [make_job(word, lane, enqueued_at=self.clock()) for word in words]
+    def put(self, *words: str, lane: Lane = Lane.LOW, **fields: object) -> list[Job]:
+        """Queue a job for each word; further fields are those of ``Job``."""
+        jobs = [make_job(word, lane, enqueued_at=self.clock(), **fields) for word in words]
         self.lanes[lane].put(jobs)
         return jobs
 
@@ -127,6 +140,24 @@ class World:
             max_tries=self.limits.max_tries,
             clock=self.clock,
             on_settled=self.settled.append,
+            rows=SettledRows(self.limits.confidence_threshold, {Lane.HIGH: 1.0, Lane.LOW: 600.0}),
+            shadows=Shadows(lane=self.lanes[Lane.LOW], arms=lambda _: self.shadow_arms, find_record=self.find),
+            on_trial=self.trials.append,
+        )
+
+    def arms(self) -> Arms:
+        """The default model, and what finds the others."""
+
+        def retired() -> list[Primary]:
+            gone, self.retired = self.retired, []
+            return gone
+
+        return Arms(
+            Primary("scripted", "1", self.model, pause_s=self.limits.retry_delay_s),
+            find=lambda job: self.find_arm(job),  # noqa: PLW0108  # which may be replaced while the worker runs
+            tried=lambda job, ok: self.tried.append((job.arm, ok)),
+            lost=lambda job, _: self.lost.append(job.arm),
+            retired=retired,
         )
 
     @contextmanager
@@ -148,7 +179,7 @@ class World:
                 discard=lambda clip: clip.path.unlink(missing_ok=True),
                 decoders=2,
                 find_record=lambda tenant, job: read_record(self.results, tenant, job),
-                arms=Arms(Primary("scripted", "1", self.model, pause_s=self.limits.retry_delay_s)),
+                arms=self.arms(),
                 settler=self.settler(),
                 clock=self.clock,
                 second=SecondOpinion(self.rules, self.fallback, self.bound_to),
