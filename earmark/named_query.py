@@ -1,16 +1,15 @@
-"""``NamedQuery``: one file of ``earmark/queries``, which BigQuery and SQLite run unchanged.
+"""``NamedQuery``: one file of ``earmark/queries``, written for BigQuery, and turned into SQLite's SQL by its adapter.
 
 A file opens with comment lines: what the query tells, then one line for each parameter ::
 
     -- @since TIMESTAMP = 2000-01-01T00:00:00Z    start of the window, included
 
-The type is BigQuery's; a value not given is the one behind the ``=``.  The SQL keeps to what both engines
-understand, and where they differ to these rules:
+The type is BigQuery's; a value not given is the one behind the ``=``.  The SQL keeps to what both engines can be told
+(``earmark.view`` says what that is), and to these rules:
 
-- a table is a plain name, and means its rows with each ``row_id`` once, in the latest version;
+- a table or view is a plain name, and a table means its rows with each ``row_id`` once, in the latest version;
 - names in back-quotes, for ``at`` is a keyword in BigQuery;
-- times reach the result as text, made by ``FORMAT_TIMESTAMP``; ``COUNTIF`` and ``SAFE_DIVIDE`` may be used; SQLite
-  gets these three from its adapter;
+- times reach the result as text, made by ``FORMAT_TIMESTAMP`` with a pattern that begins as ``%Y-%m-%dT%H:%M:%S``;
 - booleans stay inside conditions; the result holds text, numbers and NULL.
 """
 

@@ -143,7 +143,9 @@ class Settings(BaseModel):
     )
 
     sla_high_s: float = Field(
-        1.0, gt=0, description="Seconds in which a high job should be answered; later ones count as late in experiments."
+        1.0,
+        gt=0,
+        description="Seconds in which a high job should be answered; later ones count as late in experiments.",
     )
     sla_low_s: float = Field(600.0, gt=0, description="The same for low jobs.")
 

@@ -14,6 +14,7 @@ from earmark.errors import ConfigurationError, EarmarkError, Unavailable
 from earmark.settings import PREFIX, Effective, load, shown
 from earmark.vocabulary import Lane
 from runtime import exit_status
+from runtime.ab import ab
 from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(dlq, name="dlq")
+app.add_typer(ab, name="ab")
 register_calibration(app)
 register_validate(app)
 

@@ -22,6 +22,7 @@ from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
 from runtime.cascading import bound_to, calibrator, fallback_spec, make_degradation, make_second_opinion
+from runtime.experiments import Assigning, experimenting, open_arms
 from runtime.local.backend import connect_local
 from runtime.pulse import Pulse
 from runtime.worker_name import own_name
@@ -34,6 +35,8 @@ from workers.models.catalogue import ModelSpec, check_packages, find_model
 from workers.parts import WorkerLimits, WorkerParts
 from workers.primary import Arms, Primary
 from workers.settle import Settler, read_record
+from workers.settled_rows import SettledRows
+from workers.shadows import Shadows
 from workers.worker import Worker
 
 PIPELINE = "1"
@@ -78,12 +81,15 @@ def configured_pipeline(settings: Settings) -> str:
 
 def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Router:
     """The router."""
+    assigning = Assigning(backend, clock)
     return Router(
         lanes=backend.lanes,
         find_record=lambda name, job: read_record(backend.results, name, job),
         rules=load_rules(settings.lane_rules),
         pipeline=configured_pipeline(settings),
         clock=clock,
+        assign=assigning.assign,
+        exposed=assigning.exposed,
         claims=backend.claims,
     )
 
@@ -141,11 +147,19 @@ def open_worker(
     spec: ModelSpec | None = None,
     clock: Clock = utc_now,
 ) -> Iterator[Worker]:
-    """A worker with all its parts; leaving the context ends its processes."""
+    """A worker with all its parts; leaving the context ends its processes.
+
+    With ``spec`` that model hears everything, whatever the arms of experiments.
+    """
+    own = spec is None
     spec = spec or find_model(settings.model, settings)
     check_packages(spec)
     tenants = Tenants(settings.tenants)
     regions_of_upload = bound_to(tenants)
+
+    def find_record(tenant: str, job: str) -> Record | None:
+        return read_record(backend.results, tenant, job)
+
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
     limits = DecodeLimits(
         max_input_bytes=settings.max_input_bytes,
@@ -167,6 +181,9 @@ def open_worker(
             calibrate=calibrate,
             calibration=calibrated_as,
         )
+
+        part = stack.enter_context(experimenting(backend, clock))
+        arms = stack.enter_context(open_arms(settings, part, primary, regions_of_upload)) if own else Arms(primary)
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
@@ -192,8 +209,8 @@ def open_worker(
                 decode=decode,
                 discard=pool.discard,
                 decoders=settings.decoders,
-                find_record=lambda tenant, job: read_record(backend.results, tenant, job),
-                arms=Arms(primary),
+                find_record=find_record,
+                arms=arms,
                 settler=Settler(
                     lanes=served,
                     results=backend.results,
@@ -203,6 +220,11 @@ def open_worker(
                     clock=clock,
                     on_settled=on_settled,
                     announce=backend.announce,
+                    rows=SettledRows(
+                        settings.confidence_threshold, {Lane.HIGH: settings.sla_high_s, Lane.LOW: settings.sla_low_s}
+                    ),
+                    shadows=Shadows(lane=backend.lanes.get(Lane.LOW), arms=part.shadows, find_record=find_record),
+                    on_trial=part.counters.add,
                 ),
                 clock=clock,
                 second=make_second_opinion(settings, backend, clock),

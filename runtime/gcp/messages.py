@@ -24,6 +24,8 @@ SOURCE_SUBSCRIPTION: Final = "CloudPubSubDeadLetterSourceSubscription"
 def message_of(letter: Letter, job: Job) -> PubsubMessage:
     """A letter as a message; its attributes are for people and filters, nothing reads them."""
     attributes = {"job_id": job.id, "tenant": job.upload.tenant, "lane": str(job.lane)}
+    if job.exposure is not None:
+        attributes |= {"experiment": job.exposure.experiment, "version": str(job.exposure.version), "arm": job.arm}
     if letter.history:
         last = letter.history[-1]
         attributes |= {"kind": last.kind, "stage": last.stage, "fingerprint": last.fingerprint, "model": last.model}

@@ -13,7 +13,7 @@ view ``jobs`` shows each ``row_id`` once, in its latest version, so that queries
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from pydantic import AwareDatetime
 
 from earmark.errors import ConfigurationError
 from earmark.rows import Row
+from earmark.view import views_over, with_sources
 
 APPENDED_AT: Final = "appended_at"
 """When a version was appended; of two versions with the same ``at`` the later one counts."""
@@ -131,16 +132,11 @@ def view_sql(table: bigquery.TableReference, columns: Sequence[str]) -> str:
     )
 
 
-def analytics_views(dataset: bigquery.DatasetReference) -> dict[str, str]:
-    """Further views for dashboards, by name: what failed, by class, tenant, model and hour."""
-    failures = f"`{dataset.project}`.`{dataset.dataset_id}`.`failures`"
-    return {
-        "failure_analytics": (
-            "SELECT TIMESTAMP_TRUNC(`at`, HOUR) AS hour, kind, tenant, model, COUNT(*) AS failures, "  # noqa: S608  # ours
-            f"COUNTIF(final) AS final_failures, COUNT(DISTINCT job_id) AS jobs FROM {failures} "
-            "GROUP BY hour, kind, tenant, model"
-        )
-    }
+def dashboard_views(dataset: bigquery.DatasetReference, tables: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Query and description of each of ``earmark/views`` that these tables allow, each behind those it reads."""
+    views = views_over(tables)
+    names = {name: f"`{dataset.project}`.`{dataset.dataset_id}`.`{name}`" for name in {*tables, *views}}
+    return {name: (with_sources(view.sql, names.get), view.description) for name, view in views.items()}
 
 
 def _type(row: type[Row], name: str) -> str:

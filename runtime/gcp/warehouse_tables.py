@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from google.api_core import exceptions
@@ -11,7 +12,7 @@ from google.cloud import bigquery
 from earmark.log import event
 from earmark.rows import Row
 from runtime.gcp.vendor_errors import calling
-from runtime.gcp.warehouse_schema import analytics_views, missing_columns, new_table, view_sql
+from runtime.gcp.warehouse_schema import dashboard_views, missing_columns, new_table, view_sql
 
 _log = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ def prepare_tables(
         changed.append(str(dataset))
     for name, row in tables.items():
         changed += _prepare_table(client, dataset, name, row)
-    if "failures" in tables:
-        for name, sql in analytics_views(dataset).items():
-            view = dataset.table(name)
-            if calling(f"The view {view}", lambda view=view, sql=sql: _make_view(client, view, sql)):  # type: ignore[misc]
-                changed.append(str(view))
+    for name, (sql, description) in dashboard_views(dataset, tables).items():
+        view = dataset.table(name)
+        make = partial(_make_view, client, view, sql, description)
+        if calling(f"The view {view}", make):
+            changed.append(str(view))
     for name in changed:
         event(_log, "resource.prepared", name=name)
     return changed
@@ -100,16 +101,19 @@ def _latest(client: bigquery.Client, rows: bigquery.TableReference) -> str:
     return view_sql(rows, [field.name for field in client.get_table(rows, **_ONCE).schema])
 
 
-def _make_view(client: bigquery.Client, reference: bigquery.TableReference, sql: str) -> bool:
+def _make_view(
+    client: bigquery.Client, reference: bigquery.TableReference, sql: str, description: str | None = None
+) -> bool:
     """Make or renew a view; whether that was needed."""
     view = bigquery.Table(reference)
     view.view_query = sql
+    view.description = description
     view.labels = {LABEL: hashlib.sha256(view.view_query.encode()).hexdigest()[:32]}
     if _make_table(client, view):
         return True
     present = client.get_table(reference, **_ONCE)
     if present.view_query == view.view_query or (present.view_query is None and present.labels == view.labels):
         return False
-    present.view_query, present.labels = view.view_query, view.labels
-    client.update_table(present, ["view_query", "labels"], **_ONCE)
+    present.view_query, present.labels, present.description = view.view_query, view.labels, description
+    client.update_table(present, ["view_query", "labels", "description"], **_ONCE)
     return True

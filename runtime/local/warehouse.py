@@ -2,7 +2,8 @@
 
 A row's id is the table's primary key, so a table holds each row once and needs no view to say so.  Times are
 text of fixed width in UTC, which sorts as time does.  Queries run on connections that cannot write and read
-the state of one moment, so that a long report and the workers do not wait for each other.
+the state of one moment, so that a long report and the workers do not wait for each other.  Queries and views are
+BigQuery's, turned into SQLite's (``runtime.local.dialect``).
 """
 
 import sqlite3
@@ -19,7 +20,10 @@ from earmark.errors import ConfigurationError
 from earmark.named_query import SHIPPED, load_query
 from earmark.rows import TABLES, Row
 from runtime.local.database import WAIT_S, Database, Synchronous
+from runtime.local.views import LocalViews, add_functions, spill
 
+ROLL_UP_S: Final = 1.0
+"""Seconds after which ``roll_up`` begins no further hour."""
 _PURGE_ROWS: Final = 5000
 """Rows deleted in one transaction, so that a large purge lets the workers in between."""
 _REQUIRED: Final = frozenset({"row_id", "tenant", "at"})
@@ -51,6 +55,7 @@ class LocalWarehouse:
         self._tables = tables
         self._upserts = {name: _upsert(name, row) for name, row in tables.items()}
         self._database = Database(database, self._prepare, synchronous=synchronous, wait_s=wait_s)
+        self._views = LocalViews(self._database.path, tables, wait_s=wait_s)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one transaction; of two versions of a row the one with the later ``at`` stays."""
@@ -72,15 +77,21 @@ class LocalWarehouse:
         self._database.write(work)
 
     def query(self, name: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, object]]:
-        """Run a named query on one state of the tables."""
+        """Run a named query on one state of the tables; views that it reads are brought up to date first."""
+        from runtime.local.dialect import to_sqlite  # noqa: PLC0415  # sqlglot takes a tenth of a second
+
         query = load_query(name, self._queries)
         values = {key: _stored(value) for key, value in query.values(parameters or {}).items()}
+        sql = to_sqlite(query.sql)
+        if self._views.reads_views(query.sql):
+            self._views.catch_up()
 
         def work(connection: sqlite3.Connection) -> list[dict[str, object]]:
-            _add_functions(connection)
+            add_functions(connection)
+            spill(connection)
             connection.execute("PRAGMA query_only=ON")
             try:
-                cursor = connection.execute(query.sql, values)
+                cursor = connection.execute(sql, values)
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
             finally:
@@ -104,8 +115,21 @@ class LocalWarehouse:
             if count < _PURGE_ROWS:
                 return removed
 
+    def roll_up(self, now: datetime, limit_s: float = ROLL_UP_S) -> int:
+        """Keep figures of the hours before this one that changed, so that reports are quick; returns how many hours.
+
+        A bounded step, for a worker to take now and then; reports are right without it.
+
+        Raises:
+            Unavailable: others were writing all the time.
+        """
+        if not self._database.read(_has_trials):
+            return 0
+        return self._views.roll_up(limit_s=limit_s, before=now.astimezone(UTC))
+
     def close(self) -> None:
         """Close the file; later calls raise ``Unavailable``."""
+        self._views.close()
         self._database.close()
 
     def _prepare(self, database: Database) -> None:
@@ -170,27 +194,7 @@ def _stored(value: object) -> object:
     return value
 
 
-def _add_functions(connection: sqlite3.Connection) -> None:
-    """The functions of BigQuery that the named queries use and SQLite lacks."""
-    connection.create_function("FORMAT_TIMESTAMP", 2, _format_timestamp, deterministic=True)
-    connection.create_function("SAFE_DIVIDE", 2, _safe_divide, deterministic=True)
-    connection.create_aggregate("COUNTIF", 1, _CountIf)
-
-
-def _format_timestamp(pattern: str, at: str | None) -> str | None:
-    return None if at is None else datetime.fromisoformat(at).strftime(pattern)
-
-
-def _safe_divide(dividend: float | None, divisor: float | None) -> float | None:
-    return None if dividend is None or not divisor else dividend / divisor
-
-
-class _CountIf:
-    def __init__(self) -> None:
-        self._count = 0
-
-    def step(self, condition: int | None) -> None:
-        self._count += bool(condition)
-
-    def finalize(self) -> int:
-        return self._count
+def _has_trials(connection: sqlite3.Connection) -> bool:
+    """Whether there was ever anything of experiments to roll up."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ab_trials'").fetchone()
+    return bool(found) and connection.execute("SELECT 1 FROM ab_trials LIMIT 1").fetchone() is not None

@@ -166,9 +166,9 @@ def test_a_column_of_another_type(world: BigQueryWorld) -> None:
         world.open(tables={"notes": OddNoteRow}).prepare()
 
 
-@pytest.mark.parametrize("name", query_names())
+@pytest.mark.parametrize("name", [name for name in query_names() if not name.startswith("ab_")])
 def test_both_engines_answer_alike(world: BigQueryWorld, tmp_path: Path, name: str) -> None:
-    """Each named query gives the same rows on BigQuery and on SQLite, older versions and doubles included."""
+    """Each named query gives the same rows on BigQuery and on SQLite (of experiments: test_ab_views.py)."""
     dice = random.Random(name)
     rows: list[Row] = []
     for _ in range(40):

@@ -22,10 +22,10 @@ class Command:
             **{f"EARMARK_{name.upper()}": value for name, value in settings.items()},
         }
 
-    def run(self, *arguments: str | os.PathLike[str]) -> "subprocess.CompletedProcess[str]":
-        """Run to the end; output is text."""
+    def run(self, *arguments: str | os.PathLike[str], given: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run to the end with ``given`` on standard input; output is text."""
         return subprocess.run(  # noqa: PLW1510  # tests look at the exit status
-            [EARMARK, *arguments], env=self.environment, capture_output=True, text=True, timeout=110
+            [EARMARK, *arguments], env=self.environment, input=given, capture_output=True, text=True, timeout=110
         )
 
     def busy(self) -> bool:

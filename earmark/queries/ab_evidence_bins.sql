@@ -1,0 +1,29 @@
+-- The values of an experiment's metrics in bins, by arm and, where asked, by step of time (its first second since 1970).
+-- @experiment STRING = ''    its name
+-- @version INT64 = 1    its version
+-- @since TIMESTAMP = 2000-01-01T00:00:00Z    first hour, included
+-- @until TIMESTAMP = 9999-01-01T00:00:00Z    end, not included
+-- @step_s INT64 = 1000000000000    seconds of a step, whole hours; as many as the default make one step of all
+
+SELECT
+  step,
+  arm,
+  metric,
+  bin,
+  SUM(n) AS n,
+  SUM(y) AS y,
+  SUM(yy) AS yy,
+  SUM(x) AS x,
+  SUM(xx) AS xx,
+  SUM(xy) AS xy
+FROM (
+  SELECT *, UNIX_SECONDS(hour) - MOD(UNIX_SECONDS(hour), @step_s) AS step
+  FROM ab_bins
+  WHERE
+    experiment = @experiment
+    AND version = @version
+    AND hour >= @since
+    AND hour < @until
+) AS hours
+GROUP BY step, arm, metric, bin
+ORDER BY step, arm, metric, bin
