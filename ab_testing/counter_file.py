@@ -1,11 +1,13 @@
-"""What one process counted of one version of an experiment, as JSON in the state store.
+"""What some processes counted of one version of an experiment, as JSON in the state store.
 
-Each process writes an object of its own, so nobody waits for anybody, and all of them are added up when somebody looks.
+A few processes of a machine share an object, so that many short ones leave no heap of them; all objects are added up
+when somebody looks.
 """
 
 import json
 import math
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ab_testing.evidence import BINNED, COUNTS, ArmEvidence, Evidence, Moments
@@ -14,7 +16,18 @@ FORMAT: Final = 1
 BYTES_MAX: Final = 32 * 1024 * 1024
 """More than any evidence can have; what is larger is nothing of ours."""
 ARMS_MAX: Final = 1000
+WRITERS_MAX: Final = 256
+"""Processes whose last part is remembered; more do not add to one object at the same time."""
 _SUMS: Final = len(Moments._fields)
+
+
+@dataclass(slots=True)
+class Counted:
+    """What an object holds."""
+
+    evidence: Evidence = field(default_factory=Evidence)
+    writers: dict[str, int] = field(default_factory=dict)
+    """The last part that each process added, the latest last; one whose answer was lost is not added again."""
 
 
 def folder_of(name: str, version: int) -> str:
@@ -22,13 +35,13 @@ def folder_of(name: str, version: int) -> str:
     return f"experiments/{name}/v{version}/counters/"
 
 
-def counters_name(name: str, version: int, worker: str) -> str:
-    """The object of one process."""
-    return f"{folder_of(name, version)}{worker.replace('/', '_')}.json"
+def counters_name(name: str, version: int, place: str) -> str:
+    """One of its objects."""
+    return f"{folder_of(name, version)}{place.replace('/', '_')}.json"
 
 
-def written(evidence: Evidence) -> bytes:
-    """Evidence as JSON."""
+def written(counted: Counted) -> bytes:
+    """The object as JSON."""
     arms = {
         name: {
             "assigned": arm.assigned,
@@ -37,13 +50,14 @@ def written(evidence: Evidence) -> bytes:
                 metric: {str(each): list(sums) for each, sums in bins.items()} for metric, bins in arm.bins.items()
             },
         }
-        for name, arm in evidence.arms.items()
+        for name, arm in counted.evidence.arms.items()
     }
-    return json.dumps({"format": FORMAT, "arms": arms}, separators=(",", ":")).encode()
+    writers = dict(list(counted.writers.items())[-WRITERS_MAX:])
+    return json.dumps({"format": FORMAT, "writers": writers, "arms": arms}, separators=(",", ":")).encode()
 
 
-def read(content: bytes) -> Evidence:
-    """Evidence from JSON.
+def read(content: bytes) -> Counted:
+    """The object from JSON.
 
     Raises:
         ValueError: it is not what ``written`` writes.
@@ -53,13 +67,13 @@ def read(content: bytes) -> Evidence:
         if fields["format"] != FORMAT or len(fields["arms"]) > ARMS_MAX:
             message = f"format {fields['format']} with {len(fields['arms'])} arms"
             raise ValueError(message)
-        evidence = Evidence()
+        counted = Counted(writers={str(name): _count(number) for name, number in fields["writers"].items()})
         for name, arm in fields["arms"].items():
-            evidence.arms[name] = _arm(arm)
+            counted.evidence.arms[name] = _arm(arm)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"no counters: {error!r}"
         raise ValueError(message) from error
-    return evidence
+    return counted
 
 
 def _arm(fields: Any) -> ArmEvidence:

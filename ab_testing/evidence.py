@@ -99,14 +99,13 @@ class ArmEvidence:
         bins = self.bins[metric]
         bins[number] = bins.get(number, Moments()).plus(moments)
 
-    def plus(self, other: "ArmEvidence") -> "ArmEvidence":
-        """Both together."""
-        total = ArmEvidence(self.assigned + other.assigned, self.counts + other.counts)
-        for each in (self, other):
-            for metric, bins in each.bins.items():
-                for number, moments in bins.items():
-                    total.add_moments(metric, number, moments)
-        return total
+    def include(self, other: "ArmEvidence") -> None:
+        """Add all that another one knows."""
+        self.assigned += other.assigned
+        self.counts.update(other.counts)
+        for metric, bins in other.bins.items():
+            for number, moments in bins.items():
+                self.add_moments(metric, number, moments)
 
 
 @dataclass(slots=True)
@@ -120,9 +119,14 @@ class Evidence:
         for row in rows:
             self.arms[row.arm].add(row)
 
+    def include(self, other: "Evidence") -> None:
+        """Add all that another one knows."""
+        for name, arm in other.arms.items():
+            self.arms[name].include(arm)
+
     def plus(self, other: "Evidence") -> "Evidence":
         """Both together."""
         total = Evidence()
-        for name in [*self.arms, *(name for name in other.arms if name not in self.arms)]:
-            total.arms[name] = self.arms.get(name, ArmEvidence()).plus(other.arms.get(name, ArmEvidence()))
+        total.include(self)
+        total.include(other)
         return total

@@ -57,6 +57,14 @@ _ALL: Final = (
         "cost_usd", Kind.MEAN, "cost_usd", Better.LOWER, "mean cost of a job", "USD", winsorised=True, adjusted=True
     ),
     Metric("predict_s_p50", Kind.QUANTILE, "predict_s", Better.LOWER, "median inference time", "s", quantile=0.50),
-    Metric("predict_s_p95", Kind.QUANTILE, "predict_s", Better.LOWER, "95 % of inference times", "s", quantile=0.95),
+    Metric(
+        "predict_s_p95",
+        Kind.QUANTILE,
+        "predict_s",
+        Better.LOWER,
+        "inference time that 95 % stay below",
+        "s",
+        quantile=0.95,
+    ),
 )
 METRICS: Final = {metric.name: metric for metric in _ALL}

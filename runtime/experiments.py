@@ -1,6 +1,8 @@
 """The third part of wiring: experiments in the router, which stamps jobs, and in the worker, which hears their arms."""
 
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -28,8 +30,15 @@ from workers.primary import Arms, Primary
 
 _log = logging.getLogger(__name__)
 
+PLACES: Final = 16
+"""Objects of a machine that its processes share to count in."""
 STEP_S: Final = 2.0
 """Seconds between a worker's looks at its experiments."""
+
+
+def counters_place() -> str:
+    """Where this process counts: one of a few objects of its machine, so that it seldom meets another one there."""
+    return f"{socket.gethostname()}-{os.getpid() % PLACES}"
 
 
 def make_registry(backend: Backend, clock: Clock) -> Registry:
@@ -44,7 +53,7 @@ class Assigning:
         """Take the stores and the present."""
         self._registry = make_registry(backend, clock)
         self._warehouse = backend.warehouse
-        self._counters = Counters(backend.state, f"{own_name()}:router")
+        self._counters = Counters(backend.state, counters_place())
         self._clock = clock
         self._placed: tuple[tuple[Trial, ...], Placement] = ((), Placement(()))
 
@@ -170,7 +179,7 @@ class Experimenting:
 def experimenting(backend: Backend, clock: Clock) -> Iterator[Experimenting]:
     """A worker's part in the experiments, its chore done every other second for as long as the context lasts."""
     registry = make_registry(backend, clock)
-    counters = Counters(backend.state, f"{own_name()}:worker")
+    counters = Counters(backend.state, counters_place())
     part = Experimenting(registry, counters, Guard(registry, backend.state, own_name()))
     with doing([part.step], every_s=STEP_S):
         yield part

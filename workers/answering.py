@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 MODEL_STARTS_MAX = 3
 """Starts of the model that may fail in a row before a worker gives up, unless the fallback answers in its place."""
 
+ARM_LOST_S = 15.0
+"""Seconds after which the model of an arm that cannot be had counts as lost; its jobs are diverted from the first."""
+
 ASKING_BATCHES = 4
 """Batches of jobs that may wait for the fallback; then no more are leased."""
 
@@ -229,7 +232,7 @@ class Answering:
         pause_s = model.outage.failed(error)
         model.breaker.withdrawn()
         if model is not self._default:
-            if model.failed_starts >= MODEL_STARTS_MAX:
+            if model.failed_starts >= MODEL_STARTS_MAX and model.outage.lasted_s >= ARM_LOST_S:
                 self._arms.lost(batch[0].lease.job, str(error))
             self._ready += batch  # for the default to hear
             return

@@ -46,6 +46,11 @@ class Outage:
         """Whether the last attempt failed."""
         return self._failures > 0
 
+    @property
+    def lasted_s(self) -> float:
+        """Seconds since the first failure in a row; 0 where the last attempt succeeded."""
+        return self._now() - self._since if self._failures else 0.0
+
     def failed(self, error: Unavailable) -> float:
         """Note a failure; returns the seconds to pause.  Failures during a pause do not prolong it."""
         now = self._now()

@@ -5,7 +5,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ab_testing.comparison import compare, guardrail_alarms, guardrail_alpha
@@ -14,6 +14,7 @@ from ab_testing.experiment import Arm, Experiment, Guardrail, Unit
 from ab_testing.finding import Comparison, Finding, Verdict
 from ab_testing.metrics import METRICS
 from ab_testing.statistics.e_process import e_value, log_e_one_sided, log_e_two_sided, null_share
+from ab_testing.statistics.quantile_interval import Distribution
 
 GUARDRAILS = (Guardrail(metric="error_rate", margin=0.5), Guardrail(metric="predict_s", margin=0.25))
 EXPERIMENT = Experiment(name="trial", guardrails=GUARDRAILS)
@@ -165,6 +166,31 @@ def test_a_slower_arm_is_worse_by_mean_and_median() -> None:
     assert "length of the audio allowed for" in mean.sentence
     assert of(found, "confidence").verdict is Verdict.OPEN
     assert mean.relative == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_job_that_took_a_day_decides_nothing() -> None:
+    """The finding is of winsorised times, and says so; the plain mean is shown as it is."""
+    control, treatment = arm(1800), arm(199, seed=1)
+    calm = of(compare(EXPERIMENT, two(control, treatment)), "predict_s")
+    treatment.add_moments("predict_s", bin_of(86_400.0), Moments.of(86_400.0, 60.0))
+    struck = of(compare(EXPERIMENT, two(control, treatment)), "predict_s")
+    assert struck.difference == pytest.approx(calm.difference, abs=0.5)
+    assert struck.treatment is not None
+    assert struck.treatment > 400
+    assert "largest thousandth is capped" in struck.sentence
+
+
+def test_a_quantile_lies_between_the_ends_of_both_arms() -> None:
+    """Each arm's interval at half of alpha, so that both hold together."""
+    evidence = two(arm(1800), arm(900, seed=1, slower=1.2))
+    ends = [
+        Distribution.of(evidence.arms[name].bins["predict_s"]).interval(0.5, 0.025)
+        for name in ("primary", "experimental")
+    ]
+    wider = Distribution.of(evidence.arms["experimental"].bins["predict_s"]).interval(0.5, 0.05)
+    assert wider != ends[1]
+    finding = of(compare(EXPERIMENT, evidence), "predict_s_p50")
+    assert (finding.low, finding.high) == pytest.approx((ends[1].low - ends[0].high, ends[1].high - ends[0].low))
 
 
 def test_values_are_plain_means_and_money_has_totals() -> None:
@@ -331,6 +357,7 @@ def figures(comparison: Comparison) -> list[float]:
     return [each for each in flat if isinstance(each, int | float)]
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(counts, min_size=2, max_size=4))
 def test_parts_and_their_sum_are_found_alike(parts: list[tuple[int, int, int, int]]) -> None:
     """Counters of several workers, added in any order, say what one would have said."""
@@ -348,6 +375,7 @@ def test_parts_and_their_sum_are_found_alike(parts: list[tuple[int, int, int, in
     assert [each.verdict for each in one.findings] == [each.verdict for each in other.findings]
 
 
+@settings(deadline=None, max_examples=30)
 @given(counts)
 def test_swapping_arms_turns_verdicts_round(parts: tuple[int, int, int, int]) -> None:
     """At half and half, whichever arm is called the control."""

@@ -130,6 +130,24 @@ def test_all_processes_add_up_to_all_rows(store: FlakyStore) -> None:
     assert nearly(read_counters(store, "trial", 1), whole)
 
 
+def test_processes_that_share_an_object_lose_nothing(store: FlakyStore) -> None:
+    """They add to what is there, at the same moment too, and leave one object."""
+    rows = some_rows(60)
+
+    def count(number: int) -> None:
+        counters = Counters(store, "here-1")
+        for row in rows[number::6]:
+            counters.add(row)
+            counters.flush()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(count, range(6)))
+    everything = Evidence()
+    everything.add(rows)
+    assert nearly(read_counters(store, "trial", 1), everything)
+    assert len(list(store.scan(counter_file.folder_of("trial", 1)))) == 1
+
+
 def test_assigned_is_counted_beside_what_ended(store: FlakyStore) -> None:
     """By the router, each job once; the sum has both."""
     router, worker = Counters(store, "router"), Counters(store, "worker")
@@ -228,14 +246,14 @@ def test_only_what_changed_is_read_again(store: FlakyStore) -> None:
         b"{}",
         b"[" * 100_000,
         b'{"format":2,"arms":{}}',
-        b'{"format":1,"arms":{"a":{}}}',
-        b'{"format":1,"arms":{"a":{"assigned":-1,"counts":{},"bins":{}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1.5,"counts":{},"bins":{}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1,"counts":{"done":true},"bins":{}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"x":[1,1,1,1,1,1]}}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[1,1]}}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[]}}}}}',
-        b'{"format":1,"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[1,NaN,1,1,1,1]}}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":-1,"counts":{},"bins":{}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1.5,"counts":{},"bins":{}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1,"counts":{"done":true},"bins":{}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"x":[1,1,1,1,1,1]}}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[1,1]}}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[]}}}}}',
+        b'{"format":1,"writers":{},"arms":{"a":{"assigned":1,"counts":{},"bins":{"predict_s":{"1":[1,NaN,1,1,1,1]}}}}}',
     ],
 )
 def test_what_is_no_counter(store: FlakyStore, caplog: pytest.LogCaptureFixture, content: bytes) -> None:
@@ -268,9 +286,10 @@ _arms = st.builds(
 @given(arms=st.dictionaries(st.text(max_size=10), _arms, max_size=4))
 def test_what_is_written_reads_back(arms: dict[str, ArmEvidence]) -> None:
     """To the last bit."""
-    content = counter_file.written(Evidence(arms))  # type: ignore[arg-type]  # a dict does for reading
-    assert counter_file.read(content).arms == arms
-    assert json.loads(content)["format"] == 1
+    counted = counter_file.Counted(Evidence(arms), {"a": 3})  # type: ignore[arg-type]  # a dict does for reading
+    read = counter_file.read(counter_file.written(counted))
+    assert (read.evidence.arms, read.writers) == (arms, {"a": 3})
+    assert json.loads(counter_file.written(counted))["format"] == 1
 
 
 def test_a_name_stays_in_its_folder() -> None:

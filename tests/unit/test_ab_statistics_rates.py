@@ -41,6 +41,20 @@ def test_interval_leaves_out_zero_just_when_the_e_value_says_so(
         assert (ratio.low > 1 or ratio.high < 1) is (evidence > 0)
 
 
+def test_evidence_that_is_only_just_enough_ends_at_zero() -> None:
+    """Between 1 / alpha and what the interval's own part of alpha asks for, both must say the same."""
+    just = [
+        (k, n)
+        for n in range(10, 400)
+        for k in range(n + 1)
+        if 1 / 0.05 <= math.exp(min(log_e_two_sided(k, n, 0.1), 50)) < 1 / (0.05 * 0.95)
+    ]
+    assert len(just) > 5
+    for k, n in just:
+        low, high = difference_interval(k, n, 20 * n, 0.1, 0.05)
+        assert low == 0.0 if k > 0.1 * n else high == 0.0
+
+
 @given(counts, shares)
 def test_swapping_arms_turns_the_interval_round(count: tuple[int, int], share: float) -> None:
     """Treatment minus control becomes control minus treatment."""

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runtime.interval_chart import (
@@ -127,11 +127,10 @@ def test_metrics_lie_to_the_side_that_they_are_on() -> None:
 @given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e6))
 def test_ticks_enclose_their_range_and_differ(low: float, width: float) -> None:
     """A handful of round numbers, each with words of its own."""
-    if low + width / 10 == low:
-        return
+    assume(abs(low) <= 1e6 * width)
     steps = ticks(low, low + width, 5)
     assert steps[0] <= low + width * 1e-6
     assert steps[-1] >= low + width * (1 - 1e-6)
     assert 2 <= len(steps) <= 8
     told = [tick_words(step, steps) for step in steps]
-    assert len(set(told)) == len(told) or abs(low) > 1e6 * width
+    assert len(set(told)) == len(told)
