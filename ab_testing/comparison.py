@@ -1,7 +1,7 @@
 """One look at an experiment: what each metric says of each treatment arm, whether a guardrail fires, and what to know.
 
 Everything here may be asked as often as one likes: every figure that decides anything holds at every look.  It is made
-of counters alone and takes milliseconds, for workers ask it every few seconds.
+of counters alone, so that workers can ask it every few seconds.
 """
 
 from dataclasses import replace

@@ -6,7 +6,7 @@
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,22 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ab_testing.arm_pair import MINIMUM
-from ab_testing.evidence import BIN_OF_ZERO, BIN_RATIO, Moments
 from ab_testing.mean_finding import lacking_words
 from ab_testing.statistics.confidence_sequence import half_width
 from ab_testing.statistics.e_process import log_e_one_sided, log_e_two_sided
-from ab_testing.statistics.mean_difference import Bins, mean_difference
+from ab_testing.statistics.mean_difference import Bins, mean_difference, winsor_cap, winsorise
 from ab_testing.statistics.quantile_interval import Distribution
 from ab_testing.statistics.sample_ratio import E_BROKEN, log_e_sample_ratio
+from benchmarks.ab_streams import ALPHA, EACH, JOBS, SHARE, Draw, confidence, cost, latency, looks_at, slower
 from benchmarks.page import write_between
 
 PAGE: Final = Path("docs/experiment-statistics.md")
-SHARE: Final = 0.1
-"""Of the treatment arm."""
-ALPHA: Final = 0.05
-JOBS: Final = 20_000
-EACH: Final = 100
-"""Jobs from look to look, where not after each event."""
 FIRST: Final = 500
 """Jobs at the first look of the z-test."""
 Z: Final = 1.959963984540054
@@ -131,65 +125,6 @@ def z_stops(control: float, treatment: float, random: np.random.Generator, *, re
     return Stops(np.where(shown.any(axis=1), (shown.argmax(axis=1) + 1.0) * EACH, np.inf))
 
 
-Draw = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
-"""Values and seconds of audio of so many jobs."""
-
-
-def latency(random: np.random.Generator, jobs: int) -> tuple[Floats, Floats]:
-    """Inference times that follow the length of the audio, with scatter: log-normal both."""
-    audio_s = random.lognormal(4.0, 1.0, jobs)
-    return 0.05 * audio_s * random.lognormal(0.0, 0.4, jobs), audio_s
-
-
-def cost(random: np.random.Generator, jobs: int) -> tuple[Floats, Floats]:
-    """Costs that are zero for nine jobs in ten, and heavy-tailed for the others."""
-    audio_s = random.lognormal(4.0, 1.0, jobs)
-    return np.where(random.random(jobs) < 0.1, 0.001 * audio_s * random.lognormal(0.0, 0.8, jobs), 0.0), audio_s
-
-
-def confidence(random: np.random.Generator, jobs: int) -> tuple[Floats, Floats]:
-    """Confidences, most of them high."""
-    return random.beta(8.0, 2.0, jobs), random.lognormal(4.0, 1.0, jobs)
-
-
-def slower(draw: Draw, times: float) -> Draw:
-    """The same with larger values."""
-
-    def drawn(random: np.random.Generator, jobs: int) -> tuple[Floats, Floats]:
-        values, audio_s = draw(random, jobs)
-        return values * times, audio_s
-
-    return drawn
-
-
-def looks_at(
-    control: Draw, treatment: Draw, random: np.random.Generator, *, jobs: int = JOBS, share: float = SHARE
-) -> Iterator[tuple[int, Bins, Bins]]:
-    """One experiment: the sums by bin of both arms, at each look."""
-    treated = random.random(jobs) < share
-    drawn = control(random, jobs), treatment(random, jobs)
-    values, audio_s = (np.where(treated, drawn[1][i], drawn[0][i]) for i in range(2))
-    with np.errstate(divide="ignore"):
-        numbers = np.floor(np.log(values) / math.log(BIN_RATIO))
-    numbers = np.where(values > 0, numbers, BIN_OF_ZERO).astype(np.int64)
-    columns = (np.ones(jobs), values, values**2, audio_s, audio_s**2, values * audio_s)
-    kinds, places = np.unique(numbers, return_inverse=True)
-    sums = np.zeros((2, kinds.size, len(columns)))
-    for start in range(0, jobs, EACH):
-        part = slice(start, start + EACH)
-        for i, column in enumerate(columns):
-            np.add.at(sums[:, :, i], (treated[part].astype(np.int64), places[part]), column[part])
-        arms = [
-            {
-                int(kind): Moments(int(row[0]), *row[1:])
-                for kind, row in zip(kinds.tolist(), arm.tolist(), strict=True)
-                if row[0]
-            }
-            for arm in sums
-        ]
-        yield min(start + EACH, jobs), arms[0], arms[1]
-
-
 Told = Callable[[Bins, Bins], bool]
 """Whether two arms are told apart."""
 
@@ -212,6 +147,17 @@ def mean_z_told(control: Bins, treatment: Bins) -> bool:
         return False
     found = mean_difference(control, treatment)
     return abs(found.difference) > Z * math.sqrt(found.variance)
+
+
+def mean_own_told(control: Bins, treatment: Bins) -> bool:
+    """By a confidence sequence in which each arm has its own variance: how it is not done."""
+    if lacking_words((control, treatment), MINIMUM):
+        return False
+    cap = winsor_cap(control, treatment)
+    arms = [winsorise(bins, cap) for bins in (control, treatment)]
+    variance = sum((arm.yy - arm.y * arm.y / arm.n) / (arm.n - 1) / arm.n for arm in arms)
+    difference = arms[1].y / arms[1].n - arms[0].y / arms[0].n
+    return abs(difference) > half_width(variance, sum(arm.n for arm in arms), ALPHA)
 
 
 def quantile_told(q: float, alpha: float = ALPHA) -> Told:
@@ -285,6 +231,8 @@ def false_alarms(repetitions: int) -> str:
         ("confidence", confidence, mean_told(winsorised=False, adjusted=False)),
     ):
         row(name, "confidence sequence", each, value_stops(told, draw, draw, random, repetitions=few))
+    row("cost, zero in 90 %", "the same, each arm's own variance", each,
+        value_stops(mean_own_told, cost, cost, random, repetitions=few))  # fmt: skip
     for q in (0.5, 0.95):
         row(f"inference time, p{100 * q:.0f}", "quantile intervals", each,
             value_stops(quantile_told(q), latency, latency, random, repetitions=few))  # fmt: skip
@@ -308,6 +256,9 @@ def detection(repetitions: int) -> str:
             name = f"e-process, {'one' if one_sided else 'two'}-sided"
             stops = rate_stops(0.03, treatment, random, repetitions=repetitions, one_sided=one_sided)
             row(f"errors, 3 % to {100 * treatment:.0f} %", name, stops)
+    for treatment in (0.05, 0.06):
+        stops = rate_stops(0.03, treatment, random, repetitions=repetitions, share=0.5)
+        row(f"errors, 3 % to {100 * treatment:.0f} %, dealt 50/50", "e-process, two-sided", stops)
     for times in (1.05, 1.1, 1.2):
         for adjusted in (False, True):
             name = "confidence sequence" + (", adjusted for audio length" if adjusted else ", unadjusted")

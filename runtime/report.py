@@ -25,13 +25,15 @@ from runtime.wiring import connect
 
 DEAD = "dead"
 """The queue of buried jobs, which go on to the store of dead letters."""
+PARTS = ("ab_evidence_", "ab_span")
+"""Beginnings of queries that are parts of `earmark ab report` and say nothing by themselves."""
 WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
 
 
 def list_reports(*, as_json: bool) -> None:
     """Print the reports there are."""
-    found = {name: load_query(name).description for name in query_names()}
+    found = {name: load_query(name).description for name in query_names() if not name.startswith(PARTS)}
     if as_json:
         _print_json(found)
         return

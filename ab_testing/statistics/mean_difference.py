@@ -84,8 +84,8 @@ def mean_difference(
     only takes away what the luck of the deal adds to it (Yang and Tsiatis 2001; Deng and others 2013 as CUPED).
 
     An arm's variance counts as no less than that of both together: while a few hundred skewed values have not yet held
-    a large one, their own is too small just when their mean is, and the arm would look cheaper than it is.  Without
-    this a tenth of experiments on costs, with nothing different, cried wolf (``docs/experiment-statistics.md``).
+    a large one, their own is too small just when their mean is, and the arm would look cheaper than it is
+    (``docs/experiment-statistics.md`` says how often that cried wolf).
 
     Args:
         control: sums by bin.

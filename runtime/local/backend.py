@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from earmark.domain import Upload
@@ -13,10 +14,14 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.intake import display
 from runtime.backend import Backend
+from runtime.chores import every
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import DEAD, LocalQueue
 from runtime.local.warehouse import LocalWarehouse
 from runtime.worker_name import is_dead, own_name
+
+ROLL_UP_EVERY_S: Final = 30.0
+"""Seconds between looks for finished hours of experiments whose figures can be kept."""
 
 
 def connect_local(settings: Settings, clock: Clock) -> Backend:
@@ -41,6 +46,7 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
             synchronous=settings.synchronous,
         )
 
+    warehouse = LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous)
     lanes = {lane: queue(lane) for lane in Lane}
     dead = queue(DEAD)
     return Backend(
@@ -49,7 +55,8 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
         depths={each.name: each.depth for each in (*lanes.values(), dead)},
         results=LocalObjectStore(data / "objects", "results", clock=clock),
         state=LocalObjectStore(data / "objects", "state", clock=clock),
-        warehouse=LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous),
+        warehouse=warehouse,
+        chores=(every(ROLL_UP_EVERY_S, lambda: warehouse.roll_up(clock())),),
         scratch=data / "scratch",
         results_place=str(data / "objects" / "results" / "analyses"),
         fetch=fetch_file,

@@ -8,6 +8,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 
 from ab_testing.evidence import Moments, bin_edges, bin_of
 from ab_testing.statistics.confidence_sequence import TUNED_FOR, half_width, one_sided_width, tuning
@@ -49,6 +50,15 @@ def test_wider_than_one_look_and_one_side_is_nearer(variance: float, values: flo
     assert half_width(variance, values, alpha) > math.sqrt(2 * variance * math.log(1 / alpha))
     assert one_sided_width(variance, values, alpha) < half_width(variance, values, alpha) * 1.02
     assert half_width(variance, values, alpha) < half_width(variance, values, alpha / 2)
+
+
+@given(st.floats(100, 1e6), st.floats(0.001, 0.1))
+def test_one_sided_end_is_where_the_half_normal_mixture_reaches_one_over_alpha(values: float, alpha: float) -> None:
+    """2 Phi(x) exp(x**2 / 2) / sqrt(time + 1), by scipy, is enough there and not much more."""
+    time = values * tuning(2 * alpha) ** 2
+    x = one_sided_width(1.0, values, alpha) * math.sqrt(time / (time + 1))
+    evidence = 2 * stats.norm.cdf(x) * math.exp(x * x / 2) / math.sqrt(time + 1)
+    assert 1 / alpha <= evidence <= 1.2 / alpha
 
 
 def test_narrowest_near_what_it_is_tuned_for() -> None:
@@ -98,6 +108,17 @@ def test_margin_compares_with_a_multiple_of_the_control(ratio: float) -> None:
     assert shifted.difference == pytest.approx(plain.treatment - ratio * plain.control)
     alike = mean_difference(control, treatment, ratio=0.0).variance
     assert shifted.variance == pytest.approx(alike + ratio**2 * (plain.variance - alike), rel=1e-6)
+
+
+def test_a_margin_on_adjusted_means_knows_the_scatter_of_the_audio() -> None:
+    """Three times the control is compared: what the mean length of audio adds does not cancel."""
+    random = np.random.default_rng(12)
+    found = []
+    for seed in range(300):
+        arms = [drawn(1000 + 2 * seed + i, int(random.integers(100, 120))) for i in range(2)]
+        found.append(mean_difference(binned(arms[0]), binned(arms[1]), adjusted=True, ratio=3.0))
+    scatter = float(np.var([each.difference for each in found]))
+    assert float(np.mean([each.variance for each in found])) == pytest.approx(scatter, rel=0.25)
 
 
 @given(pairs, pairs)

@@ -41,6 +41,15 @@ def test_interval_leaves_out_zero_just_when_the_e_value_says_so(
         assert (ratio.low > 1 or ratio.high < 1) is (evidence > 0)
 
 
+def test_the_difference_is_made_of_two_intervals_that_share_alpha() -> None:
+    """Nineteen twentieths for where events fall, and one for how many there are."""
+    share, alpha = 0.1, 0.05
+    theta = share_interval(60, 330, share, 0.95 * alpha)
+    rate = binomial_interval(330, 10_000, 0.05 * alpha)
+    ends = [s * (t - share) / (share * (1 - share)) for s in rate for t in theta]
+    assert difference_interval(60, 330, 10_000, share, alpha) == pytest.approx((min(ends), max(ends)))
+
+
 def test_evidence_that_is_only_just_enough_ends_at_zero() -> None:
     """Between 1 / alpha and what the interval's own part of alpha asks for, both must say the same."""
     just = [
