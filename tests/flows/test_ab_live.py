@@ -136,9 +136,7 @@ def test_a_worker_follows_without_a_restart(command: Command, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_shadow_hears_what_the_customer_was_answered(
-    command: Command, server: OpenAIServer, tmp_path: Path
-) -> None:
+def test_a_shadow_hears_what_the_customer_was_answered(command: Command, server: OpenAIServer, tmp_path: Path) -> None:
     """The other model hears a share of the uploads; the customer sees one record, the report the pairs."""
     trial = tmp_path / "trial.yaml"
     trial.write_text(trial.read_text().replace("share: 0.5", "share: 1.0", 1).replace("share: 0.5", "share: 0.0"))
