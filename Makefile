@@ -6,7 +6,7 @@ BENCH := .venv-bench
 BIGQUERY := .venv-bqemulator
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-gcp up-emulators test check fix bench docs clean
+.PHONY: help setup demo demo-gcp up-emulators test test-units test-systems check fix bench docs clean
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,13 @@ up-emulators: $(DEV)/.made $(BIGQUERY)/.made ## Run Pub/Sub, Cloud Storage and B
 
 test: $(DEV)/.made $(BIGQUERY)/.made ## Run every check and every test
 	$(MAKE) --no-print-directory check
-	$(DEV)/bin/python -m pytest
+	$(MAKE) --no-print-directory --jobs=2 --keep-going test-units test-systems
+
+test-units: $(DEV)/.made # the half that computes
+	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/units tests/unit tests/gpu
+
+test-systems: $(DEV)/.made $(BIGQUERY)/.made # the half that mostly waits for processes and servers
+	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/systems tests/contracts tests/flows
 
 check: $(DEV)/.made ## Lint, types, import rules
 	$(DEV)/bin/ruff check .

@@ -1,10 +1,11 @@
 """Real servers for the tests: emulators that are started on free ports of this machine and ended again."""
 
+import contextlib
 import os
+import random
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
@@ -18,7 +19,7 @@ def missing(what: str, remedy: str) -> NoReturn:
     pytest.skip(message)
 
 
-@contextmanager
+@contextlib.contextmanager
 def told_in_one_line() -> Iterator[None]:
     """For a command outside of tests: say what is missing, and end with status 4."""
     try:
@@ -29,8 +30,9 @@ def told_in_one_line() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback interface that nobody listens on, below those that systems give to clients."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
