@@ -97,7 +97,7 @@ def validate(effective: Effective, wish: Wish) -> int:
         folder = stack.enter_context(_scratch(Path(settings.data) / "scratch"))
         recording = None if wish.audio is None else _decoded(settings, wish.audio, folder)
         checks = _checks(wish, subject, Sounds(folder, recording), labels, fitted, process)
-        stack.enter_context(handled(_interrupt))
+        stack.enter_context(handled(validation.interrupt))
         try:
             validation.run(checks, subject)
         except KeyboardInterrupt:
@@ -213,7 +213,3 @@ def _command(effective: Effective) -> str:
         and not any(argument.partition("=")[0] == f"--{name.replace('_', '-')}" for argument in sys.argv)
     ]
     return " ".join([*given, "earmark", shlex.join(sys.argv[1:])])
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt

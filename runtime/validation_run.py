@@ -26,6 +26,16 @@ class Validation:
         self._report = report
         self.results: list[CheckResult] = []
         self.unloadable = False
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """End the run, from the handler of a signal.
+
+        Raised there, ``KeyboardInterrupt`` can be lost: what runs while an object is removed swallows whatever is
+        raised.  So it is raised again at the next finding.
+        """
+        self._interrupted = True
+        raise KeyboardInterrupt
 
     def run(self, checks: Sequence[tuple[Check, Findings | str]], subject: Subject) -> None:
         """Run the checks in order; a text instead of findings says why one is skipped.
@@ -52,6 +62,8 @@ class Validation:
                 if isinstance(finding, Measurement):
                     detail = f"  ({finding.detail})" if finding.detail else ""
                     say(f"      {finding.name} {shown(finding.value)}{detail}")
+                if self._interrupted:
+                    self.interrupt()
         except KeyboardInterrupt:
             found.append(Doubt("interrupted"))
             raise

@@ -1,5 +1,6 @@
 """The report, and the run that fills it."""
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator
@@ -156,6 +157,21 @@ def test_interrupted_keeps_what_was_measured() -> None:
         validation.run([(Check.LOAD, cut)], Subject(FakeProcess(), timeout_s=1))
     assert validation.results[0].status is Status.UNDECIDED
     assert validation.results[0].judged
+
+
+def test_an_interruption_that_is_swallowed_is_not_lost() -> None:
+    """As one is that arrives while an object is being removed."""
+    validation = Validation(None, TARGETS, lambda results, *, complete: report(*results, complete=complete))
+
+    def swallowing() -> Iterator[Finding]:
+        with contextlib.suppress(KeyboardInterrupt):
+            validation.interrupt()
+        yield Measurement("load_s", 1.0)
+        pytest.fail("it went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        validation.run([(Check.LOAD, swallowing)], Subject(FakeProcess(), timeout_s=1))
+    assert validation.results[0].status is Status.UNDECIDED
 
 
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
