@@ -44,14 +44,13 @@ class Router:
         pipeline: str,
         clock: Clock,
         assign: Callable[[Upload, str], Exposure | None] = lambda _upload, _job: None,
-        exposed: Callable[[Sequence[Job], bool], None] = lambda _jobs, _fresh: None,
+        exposed: Callable[[Sequence[Job]], None] = lambda _: None,
         claims: Claims | None = None,
     ) -> None:
         """Take the queues, a look-up of records by tenant and job id, the rules and the pipeline version.
 
         ``assign`` says which experiment and arm an upload with a job's id takes part in; ``exposed`` hears of the jobs
-        that were queued in one, and whether all of them are new.  Without ``claims`` the queues themselves must know
-        which jobs they hold.
+        that were queued in one.  Without ``claims`` the queues themselves must know which jobs they hold.
         """
         self._lanes = lanes
         self._find_record = find_record
@@ -67,7 +66,7 @@ class Router:
         return job_id(upload.tenant, upload.content_sha256, self._pipeline)
 
     def route(self, uploads: Sequence[Upload]) -> list[Routed]:
-        """Route uploads in order; all new jobs of a lane are put in one durable write.
+        """Route uploads in order; all new jobs of a lane that are in no experiment are put in one durable write.
 
         Raises:
             Unavailable: a queue or the results store cannot be reached; routing again is safe.
@@ -95,13 +94,25 @@ class Router:
             routed.append(Queued(job))
         for lane, jobs in waiting.items():
             ours = [job for job in {job.id: job for job in jobs}.values() if self._claims.take(job)]
-            added = self._lanes[lane].put(ours)
+            added, exposed = self._put(self._lanes[lane], ours)
             for job in ours:
                 self._claims.confirm(job)
                 event(_log, "job.queued", job_id=job.id, tenant=job.upload.tenant, lane=lane, arm=job.arm)
             if added < len(jobs):
                 event(_log, "job.coalesced", lane=lane, count=len(jobs) - added)
-            exposed = [job for job in ours if job.exposure is not None]
             if exposed:
-                self._exposed(exposed, added == len(ours))
+                self._exposed(exposed)
         return routed
+
+    def _put(self, lane: Queue, jobs: Sequence[Job]) -> tuple[int, list[Job]]:
+        """Put jobs; how many were added, and which of those in an experiment.
+
+        A job that waits already keeps the arm that it was stamped with, whatever has been started or ended since; so
+        where the queue alone knows which ones wait, those in an experiment are put one by one.
+        """
+        exposed = [job for job in jobs if job.exposure is not None]
+        if not exposed or not isinstance(self._claims, NoClaims):
+            return lane.put(jobs), exposed
+        others = [job for job in jobs if job.exposure is None]
+        fresh = [job for job in exposed if lane.put([job])]
+        return lane.put(others) + len(fresh), fresh

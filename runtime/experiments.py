@@ -66,11 +66,11 @@ class Assigning:
             self._placed = (live, placement)
         return placement.assign(upload, job_id, self._clock())
 
-    def exposed(self, jobs: Sequence[Job], fresh: bool) -> None:  # noqa: FBT001  # the router's word for "all are new"
+    def exposed(self, jobs: Sequence[Job]) -> None:
         """Write assignments down; a warehouse that is down keeps no upload from its queue."""
         try:
             self._warehouse.append([_row(job) for job in jobs])
-            for job in jobs if fresh else ():
+            for job in jobs:
                 if job.exposure is not None:
                     self._counters.assigned(job.exposure, job.id)
             self._counters.flush()

@@ -106,7 +106,7 @@ class LocalQueue:
         """Add jobs; raises ``Unavailable`` and adds none when the queue would hold more than ``max_depth``.
 
         The two lanes know of each other: a job that is in the other lane is not added again, and one that waits
-        in low and is put in high moves up.
+        in low and is put in high moves up, and stays in the arm that it was stamped with.
         """
         if not jobs:
             return 0
@@ -119,7 +119,10 @@ class LocalQueue:
 
         def work(connection: sqlite3.Connection) -> int:
             if self.name == Lane.HIGH:
-                connection.executemany(sql.PROMOTE, rows)
+                for job, row in zip(jobs, rows, strict=True):
+                    waiting = connection.execute(sql.WAITING_BODY, row).fetchone()
+                    if waiting is not None:
+                        connection.execute(sql.PROMOTE, {**row, "body": _moved(job, waiting[0])})
             added = connection.executemany(sql.PUT, rows).rowcount
             if added and self._overfull(connection):
                 message = f"The queue {self.name} is full: it holds {self._max_depth} jobs"
@@ -300,3 +303,12 @@ def _prepare(database: Database) -> None:
 
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
+
+
+def _moved(job: Job, waiting: bytes) -> bytes:
+    """A job that moves up, in its place in an experiment or outside of one as it waited."""
+    try:
+        before = decode_job(waiting)
+    except InputRejected:  # what waited is no job; what comes is
+        return encode_job(job)
+    return encode_job(job.model_copy(update={"arm": before.arm, "exposure": before.exposure}))

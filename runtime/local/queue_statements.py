@@ -22,6 +22,7 @@ PUT: Final = (
     "INSERT INTO jobs (queue, id, due_us, body) SELECT :queue, :id, :due_us, :body"
     " WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE queue = :other AND id = :id) ON CONFLICT (queue, id) DO NOTHING"
 )
+WAITING_BODY: Final = "SELECT body FROM jobs WHERE queue = :other AND id = :id AND token IS NULL"
 PROMOTE: Final = (
     "UPDATE OR IGNORE jobs SET queue = :queue, due_us = min(due_us, :due_us), body = :body"
     " WHERE queue = :other AND id = :id AND token IS NULL"

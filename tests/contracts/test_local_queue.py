@@ -8,9 +8,10 @@ import pytest
 
 from earmark.domain import Lease
 from earmark.errors import Unavailable
+from earmark.vocabulary import Lane
 from runtime.local.queue import MALFORMED, LocalQueue, QueueDepth
 from tests.clock import ManualClock
-from tests.making import make_failure, make_job
+from tests.making import make_exposure, make_failure, make_job
 
 JOBS = [make_job(f"local {number}") for number in range(10)]
 BODIES = [
@@ -159,6 +160,21 @@ def test_a_job_is_in_one_lane_only_and_moves_up(tmp_path: Path) -> None:
     assert low.lease(9, 60) == []
     assert low.ack([leased]) == []
     assert high.put(JOBS[:1]) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "b"), ("a", None), ("a", "b")])
+def test_a_job_that_moves_up_stays_in_its_arm(tmp_path: Path, before: str | None, after: str | None) -> None:
+    """It was stamped once, or not at all; what has been started or ended since does not count."""
+    path, clock = tmp_path / "q.sqlite", ManualClock()
+    high, low = (LocalQueue(path, name, clock=clock) for name in ("high", "low"))
+    first, again = (
+        make_job(lane=lane, arm=arm or "primary", exposure=arm and make_exposure(arm))
+        for lane, arm in ((Lane.LOW, before), (Lane.HIGH, after))
+    )
+    low.put([first])
+    assert high.put([again]) == 0
+    [lease] = high.lease(1, 60)
+    assert (lease.job.lane, lease.job.arm, lease.job.exposure) == (Lane.HIGH, first.arm, first.exposure)
 
 
 def test_a_dead_workers_jobs_need_not_wait(tmp_path: Path) -> None:

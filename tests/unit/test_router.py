@@ -42,7 +42,7 @@ def make_router(
         find_record=lambda _, job: records.get(job),
         rules=load_rules(),
         assign=lambda _, job: make_exposure(arm, unit=job) if arm else None,
-        exposed=lambda jobs, fresh: None if exposed is None else exposed.extend(f"{job.id} {fresh}" for job in jobs),
+        exposed=lambda jobs: None if exposed is None else exposed.extend(job.id for job in jobs),
         pipeline=pipeline,
         clock=ManualClock(),
     )
@@ -127,8 +127,10 @@ def test_a_job_bears_its_arm_and_the_time_it_was_queued() -> None:
     assert (job.arm, job.enqueued_at) == ("trial", EPOCH)
     assert job.exposure == make_exposure("trial", unit=job.id)
     router.route([make_upload("a")])
-    assert told == [f"{job.id} True", f"{job.id} False"]
+    assert told == [job.id]  # the second one coalesced, and is in the arm it was in
+    router.route([make_upload("a"), make_upload("b"), make_upload("c")])
+    assert len(told) == 3
     plain, others = make_router({}, exposed=told)
     plain.route([make_upload("a")])
     assert [(job.arm, job.exposure) for job in others[Lane.LOW].jobs.values()] == [("primary", None)]
-    assert len(told) == 2
+    assert len(told) == 3
