@@ -179,6 +179,8 @@ class Provenance(Frozen):
     prompt_version: str = ""
     pipeline: str
     arm: str
+    experiment: str = ""
+    """Name and version of the experiment that the arm is of, as ``name:1``; empty = none."""
     diverted: bool = False
     """Whether another model than that of the arm answered, as after a rollback."""
     engine: str = ""
@@ -306,9 +308,13 @@ class Settlement:
     outcome: Outcome
     audio_s: float = 0.0
     warm: bool = field(default=True)
-    """False for the first batch after the model was loaded."""
+    """False for the first batch after the model was loaded, and where another model was at work meanwhile."""
     diverted: bool = field(default=False)
     """Whether another model than that of the job's arm heard it."""
+    queued_s: float = 0.0
+    """Seconds the job waited for this lease."""
+    hardware: str = ""
+    """What the model ran on that heard it; empty = none did."""
 
 
 def batched_audio_s(clips: Sequence[Clip]) -> float:

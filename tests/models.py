@@ -27,7 +27,9 @@ class ScriptedModel:
         return [self._hear(clip) for clip in clips]
 
     def _hear(self, clip: Clip) -> Prediction | None:
-        word = clip.path.read_bytes().decode()
+        return self._act(clip, clip.path.read_bytes().decode())
+
+    def _act(self, clip: Clip, word: str) -> Prediction | None:
         if self._journal:
             with Path(self._journal).open("a") as journal:
                 journal.write(f"{clip.job_id} {word}\n")
@@ -66,6 +68,29 @@ class RefusingModel(ScriptedModel):
 def refusing(threads: int = 1, journal: str | None = None) -> RefusingModel:
     """A model that has no answer to anything."""
     return RefusingModel(journal)
+
+
+class StubbornModel(ScriptedModel):
+    """Does the same whatever the clips say."""
+
+    def __init__(self, journal: str | None, word: str) -> None:
+        """Take the word that it acts on."""
+        super().__init__(journal)
+        self._word = word
+
+    def predict(self, clips: Sequence[Clip]) -> list[Prediction | None]:
+        """As the word says."""
+        return [self._act(clip, self._word) for clip in clips]
+
+
+def hanging(threads: int = 1, journal: str | None = None) -> StubbornModel:
+    """A model that never answers."""
+    return StubbornModel(journal, "hang")
+
+
+def crashing(threads: int = 1, journal: str | None = None) -> StubbornModel:
+    """A model that dies over everything."""
+    return StubbornModel(journal, "crash")
 
 
 def missing(threads: int = 1) -> ScriptedModel:

@@ -1,6 +1,6 @@
 """Whether two models said the same of one recording, field by field, by the rules of ``workers.judging``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from earmark.domain import Analysis
@@ -21,14 +21,20 @@ class Agreement(NamedTuple):
 
 
 def agreements(shown: Analysis, shadow: Analysis) -> Iterator[Agreement]:
-    """Every field that both primaries answered; what the fallback answered says nothing about the primary.
+    """Every field that both primaries answered, the shown one's as it was before the fallback answered better.
 
-    List fields agree when the first entry of each is among the other's.
+    List fields agree when the first entry of each is among the other's.  A transcript that the fallback replaced is
+    left out, for only its beginning is kept.
     """
+    replaced = {route.field: route.primary_value for route in shown.provenance.routes if route.chosen == "fallback"}
     for field in JUDGED:
-        if field in shown.provenance.fallback_fields:
+        other = _values(shadow.metadata, field)
+        if field not in replaced:
+            mine = _values(shown.metadata, field)
+        elif field != "transcript" and other:
+            mine = _read(replaced[field], type(other[0]))
+        else:
             continue
-        mine, other = _values(shown.metadata, field), _values(shadow.metadata, field)
         if not mine or not other:
             continue
         if isinstance(getattr(shown.metadata, field), tuple):
@@ -37,6 +43,13 @@ def agreements(shown: Analysis, shadow: Analysis) -> Iterator[Agreement]:
             agrees = is_right(field, other[0], mine[0])
         if agrees is not None:
             yield Agreement(field, agrees, _short(mine), _short(other))
+
+
+def _read(text: str | None, kind: Callable[[str], Any]) -> list[Any]:
+    """Values from the short form in which a record keeps them."""
+    if text is None or text.endswith("…"):
+        return []
+    return [kind(value) for value in text.split(", ")]
 
 
 def _values(metadata: AudioMetadata, field: str) -> list[Any]:

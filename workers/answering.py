@@ -7,20 +7,23 @@
       └── primary down, or lane degraded and primary busy ──►┘
 
 Each arm of an experiment has a primary of its own; one is at work at a time, so that they share the hardware fairly.
-A job whose arm has no model any more, or one that is down, is heard by the default.
+An arm costs no customer more than a moment: a job whose arm has no model any more, or one that is down, is heard by the
+default, and so are those of a batch that an arm broke over; and the default waits for no arm that hangs.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from earmark.domain import Prediction
-from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TransientError
+from earmark.domain import Clip, Prediction
+from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TimedOut, TransientError
+from earmark.log import event
 from workers.cascade import Reason
 from workers.flight import Flight, next_batch
 from workers.isolation import predict_isolated
 from workers.parts import WorkerLimits, WorkerParts
+from workers.predicting import Answers, Predicting
 from workers.primary import Primary
 from workers.second_opinion import Answer
 
@@ -38,9 +41,14 @@ ASKING_BATCHES = 4
 PRIMARY_WAIT_S = 5.0
 """Seconds after which a job that only the primary may hear is offered again, while the primary is down."""
 
-Answers = list[Prediction | TransientError | None]
-Answered = tuple[list[tuple[Flight, Answer]], bool]
-"""Jobs with their answers, and whether the model was loaded before."""
+ARM_TIMEOUT_S = 30.0
+"""Most seconds that the model of an arm may take over a batch, plus its audio length."""
+
+ARM_LOST_LATEST_S = 45.0
+"""The same where each attempt takes long: two that failed are enough then."""
+
+Answered = list[tuple[Flight, Answer]]
+"""Jobs with their answers."""
 
 
 class Answering:
@@ -55,8 +63,10 @@ class Answering:
         self._give_back = give_back
         self._second = parts.second
         self._predictor = ThreadPoolExecutor(1, "predict")
+        self._arm_predictor = ThreadPoolExecutor(1, "predict-arm")
         self._ready: list[Flight] = []
-        self._predicting: tuple[Future[Answers], list[Flight], Primary] | None = None
+        self._predicting: list[Predicting] = []
+        """A batch at the default, one at an arm, or both where the arm takes too long."""
         self._asking: dict[Future[Answer], Flight] = {}
         self._yielded = False
         """Whether the low jobs that are ready have let high ones go before them."""
@@ -78,18 +88,18 @@ class Answering:
     @property
     def under_way(self) -> bool:
         """Whether a model is at work."""
-        return self._predicting is not None or bool(self._asking)
+        return bool(self._predicting or self._asking)
 
     @property
     def flights(self) -> list[Flight]:
         """Every job here."""
-        predicting = self._predicting[1] if self._predicting else []
+        predicting = [flight for each in self._predicting for flight in each.batch]
         return [*self._ready, *self._moot, *predicting, *self._asking.values()]
 
     @property
     def futures(self) -> list[Future[Any]]:
         """What to wait for."""
-        return [*self._asking, *([self._predicting[0]] if self._predicting else [])]
+        return [*self._asking, *(each.future for each in self._predicting)]
 
     def load(self) -> Future[None]:
         """Load the default while there is nothing for it to do yet."""
@@ -109,8 +119,7 @@ class Answering:
             admit_urgent: leases high jobs that came while a low batch was being prepared.
         """
         self._choose()
-        if self._predicting is None:
-            self._start_primary(decoding, admit_urgent)
+        self._start_primary(decoding, admit_urgent)
         self._call_fallback()
 
     def _choose(self) -> None:
@@ -118,11 +127,15 @@ class Answering:
         for flight in list(self._ready):
             job = flight.lease.job
             own = self._default if job.exposure is None else self._arms.find(job)
-            flight.diverted = own is None or (own is not self._default and not own.usable)
-            flight.model = self._default if own is None or flight.diverted else own
+            down = own is not self._default and (flight.shunned or (own is not None and not own.usable))
+            flight.diverted = own is None or down
+            flight.model = self._default if own is None or down else own
             if flight.diverted and flight.shadow:
                 self._ready.remove(flight)
-                self._moot.append(flight)
+                if own is None:
+                    self._moot.append(flight)
+                else:
+                    self._give_back(flight, PRIMARY_WAIT_S)
 
     def _start_primary(self, decoding: Collection[Flight], admit_urgent: Callable[[], None]) -> None:
         if not self._hearable():
@@ -141,23 +154,47 @@ class Answering:
         model = batch[0].model if batch else None
         if model is None or ((self._second.exists or model is not self._default) and not model.breaker.admit()):
             return
+        batch = batch[:1] if model.shaky else batch
         self._yielded &= batch[0].urgent
         self._ready = [flight for flight in self._ready if flight not in batch]
-        timeout_s = self._limits.predict_timeout_s + sum(flight.audio_s for flight in batch)
+        self._predicting.append(self._begun(batch, model))
+
+    def _begun(self, batch: list[Flight], model: Primary) -> Predicting:
+        """Let a model begin; an arm gets no second go at a batch it breaks over, for the default hears that then."""
         clips = [flight.clip for flight in batch if flight.clip is not None]
-        future = self._predictor.submit(
-            predict_isolated, lambda some: model.model.predict(some, timeout_s=timeout_s), clips
-        )
-        self._predicting = (future, batch, model)
+        audio_s = sum(flight.audio_s for flight in batch)
+        arm = model is not self._default
+        most_s = min(ARM_TIMEOUT_S, self._limits.predict_timeout_s) if arm else self._limits.predict_timeout_s
+
+        def predict(some: Sequence[Clip]) -> list[Prediction | None]:
+            return model.model.predict(some, timeout_s=most_s + audio_s)
+
+        def isolated(some: Sequence[Clip]) -> Answers:
+            return predict_isolated(predict, some)
+
+        whole = arm and len(batch) > 1
+        thread = self._arm_predictor if arm else self._predictor
+        for each in self._predicting:
+            each.alone = False
+        future: Future[Answers] = thread.submit(predict if whole else isolated, clips)
+        return Predicting(future, batch, model, not self._predicting)
 
     def _hearable(self) -> list[Flight]:
         """The jobs that are ready and whose model may be asked now."""
-        return [flight for flight in self._ready if flight.model is not None and not flight.model.outage.resting]
+        return [flight for flight in self._ready if flight.model is not None and self._free(flight.model)]
+
+    def _free(self, model: Primary) -> bool:
+        """Whether a model may begin: one at a time, but the default need not wait for an arm that takes too long."""
+        if model.outage.resting:
+            return False
+        return not self._predicting or (
+            model is self._default and all(each.model is not model and each.overtime for each in self._predicting)
+        )
 
     def _call_fallback(self) -> None:
         """Let the fallback take what the primary cannot hear, or not soon enough."""
         down = self._default.outage.resting or self._default.breaker.open
-        busy = self._predicting is not None
+        busy = bool(self._predicting)
         for flight in list(self._ready) if self._second.exists and (down or busy) else []:
             if flight.model is not self._default:
                 continue  # it has a model of its own, which is not down
@@ -191,14 +228,15 @@ class Answering:
                 self._ready.append(flight)
             else:
                 answered.append((flight, answer.after(flight.primary)))
-        warm = True
-        if self._predicting is not None and self._predicting[0].done():
-            (future_answers, batch, model), self._predicting = self._predicting, None
-            warm = model.was_warm()
-            answered += self._heard(future_answers, batch, model)
-            for each in self._arms.retired():
-                self._predictor.submit(each.model.close)
-        return answered, warm
+        for each in [each for each in self._predicting if each.future.done()]:
+            self._predicting.remove(each)
+            warm = each.model.was_warm() and each.alone
+            for flight in each.batch:
+                flight.warm = warm
+            answered += self._heard(each.future, each.batch, each.model)
+        for retired in self._arms.retired():
+            self._arm_predictor.submit(retired.model.close)
+        return answered
 
     def _heard(self, future: Future[Answers], batch: list[Flight], model: Primary) -> list[tuple[Flight, Answer]]:
         """What the primary said: what needs nobody else's answer."""
@@ -207,10 +245,14 @@ class Answering:
         except ModelUnavailable as error:
             self._failed(error, batch, model)
             return []
+        except (ModelCrashed, TimedOut) as error:
+            self._broke(error, batch, model)
+            return []
         except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
             answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
             _log.exception("batch.failed")
         model.failed_starts = 0
+        model.shaky = False
         model.outage.over()
         # One clip that fails alone a second time is at fault itself; so says its history.
         if all(isinstance(answer, TransientError) for answer in answers) and not batch[0].suspect:
@@ -232,7 +274,11 @@ class Answering:
         pause_s = model.outage.failed(error)
         model.breaker.withdrawn()
         if model is not self._default:
-            if model.failed_starts >= MODEL_STARTS_MAX and model.outage.lasted_s >= ARM_LOST_S:
+            model.shaky = True
+            lasted_s, attempts = model.outage.lasted_s, model.failed_starts
+            if (attempts >= MODEL_STARTS_MAX and lasted_s >= ARM_LOST_S) or (
+                attempts > 1 and lasted_s >= ARM_LOST_LATEST_S
+            ):
                 self._arms.lost(batch[0].lease.job, str(error))
             self._ready += batch  # for the default to hear
             return
@@ -243,6 +289,21 @@ class Answering:
                 self._give_back(flight, pause_s if self._second.exists else 0.0)
         if model.failed_starts >= MODEL_STARTS_MAX:
             raise error
+
+    def _broke(self, error: TransientError, batch: list[Flight], model: Primary) -> None:
+        """An arm crashed or hung over several clips: the default hears them, and the arm a single one next.
+
+        Which clip was at fault is not looked for, so it counts as one failure of the arm and as no try of anybody.
+        """
+        model.shaky = True
+        model.breaker.failed(error)
+        event(_log, "arm.broke_over_batch", level=logging.WARNING, model=model.name, jobs=len(batch), error=str(error))
+        heard = [flight for flight in batch if not flight.diverted]
+        if heard:
+            self._arms.tried(heard[0].lease.job, ok=False)
+        for flight in batch:
+            flight.shunned = True
+        self._ready += batch
 
     def _ask(self, flight: Flight, reason: Reason) -> bool:
         """Ask the fallback about what is open; False when nothing is."""
@@ -262,10 +323,9 @@ class Answering:
         flights, self._ready = self.flights, []
         self._asking.clear()
         self._moot.clear()
-        if self._predicting is not None:
-            *_, model = self._predicting
-            self._predicting = None
-            model.model.end()
+        for each in self._predicting:
+            each.model.model.end()
+        self._predicting.clear()
         return flights
 
     def close(self) -> None:
@@ -273,4 +333,5 @@ class Answering:
         if self._loading is not None and not self._loading.done():
             self._default.model.end()  # nobody needs it any more
         self._predictor.shutdown(wait=True, cancel_futures=True)
+        self._arm_predictor.shutdown(wait=True, cancel_futures=True)
         self._second.close()

@@ -60,6 +60,7 @@ def compose_analysis(
             routes=routes,
             pipeline=job.pipeline,
             arm=job.arm,
+            experiment=f"{job.exposure.experiment}:{job.exposure.version}" if job.exposure else "",
             diverted=diverted,
             uncalibrated=prediction.uncalibrated,
             covered_s=round(prediction.covered_s, 3),

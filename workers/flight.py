@@ -40,6 +40,10 @@ class Flight:
     """The primary that hears it."""
     diverted: bool = False
     """Whether that is another model than its arm's."""
+    shunned: bool = False
+    """Whether the model of its arm broke over its batch and is not to hear it again."""
+    warm: bool = True
+    """False where it was heard right after the model was loaded, or beside another model."""
 
     @property
     def urgent(self) -> bool:
@@ -55,6 +59,16 @@ class Flight:
     def suspect(self) -> bool:
         """Whether its last try may have killed a worker or a model."""
         return is_suspect(self.lease)
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds it waited before this worker took it."""
+        return max(0.0, (self.leased_at - self.lease.job.enqueued_at).total_seconds())
+
+    @property
+    def hardware(self) -> str:
+        """What it was heard on; empty where nobody heard it."""
+        return self.model.model.hardware if self.model is not None else ""
 
     @property
     def audio_s(self) -> float:

@@ -19,6 +19,7 @@ class Primary:
         model: ModelProcess,
         *,
         pause_s: float,
+        part: str = "model",
         calibrate: Callable[[Prediction], Prediction] = lambda prediction: prediction,
         calibration: str = "",
     ) -> None:
@@ -29,6 +30,7 @@ class Primary:
             version: changes with anything that can change an answer.
             model: its process.
             pause_s: seconds before the second start of a model that did not load; doubles.
+            part: what it is called in the log: ``<part>.unavailable``.
             calibrate: gives its answers the confidences that were fitted for it.
             calibration: id of what ``calibrate`` was fitted as.
         """
@@ -37,11 +39,13 @@ class Primary:
         self.model = model
         self.calibrate = calibrate
         self.calibration = calibration
-        self.outage = Outage("model", pause_s=pause_s)
+        self.outage = Outage(part, pause_s=pause_s)
         """Says when it is worth starting."""
         self.breaker = Breaker(name)
         self.failed_starts = 0
         """Starts that failed in a row without anybody else's answer in between."""
+        self.shaky = False
+        """Whether it broke over the last batch, so that the next one is a single job."""
         self._loads_seen = 0
 
     @property

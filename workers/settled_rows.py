@@ -1,11 +1,17 @@
 """``SettledRows``: what the warehouse is told of a job that has ended."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from earmark.domain import Lease, Provenance, Record, Settlement
 from earmark.rows import JobRow, Row, TrialRow, failure_row, label_rows
 from earmark.vocabulary import Lane
+
+TIME_MOST_S: Final = 1e8
+"""Some three years: what a job's times and its audio are at most, in the row of an experiment."""
+COST_MOST_USD: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +30,19 @@ class SettledRows:
         return [*rows, trial] if trial is not None else rows
 
     def trial(self, settlement: Settlement, record: Record) -> TrialRow | None:
-        """The row of the experiment the job takes part in; ``None`` = none, or it has had it."""
+        """The row of the experiment the job takes part in; ``None`` = none, or it has had it.
+
+        What a model or a clock got absurdly wrong is bounded, or told as not known where that can be told.
+        """
         job, exposure, analysis = settlement.lease.job, settlement.lease.job.exposure, record.analysis
         if exposure is None or exposure.replayed:
             return None
         provenance = analysis.provenance if analysis else None
         by_primary = provenance is not None and _by_primary(provenance)
         failure = record.failures[-1] if record.status != "done" and record.failures else None
-        confidence = provenance.primary_confidence if provenance else None
-        total_s = analysis.timings.total_s if analysis else _seconds(record)
+        tried = failure if failure is not None and failure.stage == "predict" else None
+        confidence = _known(provenance.primary_confidence if provenance else None, 1.0)
+        total_s = _bounded(analysis.timings.total_s if analysis else _seconds(record), TIME_MOST_S)
         return TrialRow(
             row_id=f"{exposure.experiment}:{exposure.version}:{record.job_id}",
             tenant=record.tenant,
@@ -53,23 +63,23 @@ class SettledRows:
             origin=job.upload.origin,
             content_type=analysis.metadata.content_type.value if analysis else None,
             language=analysis.metadata.language.value if analysis else None,
-            model=analysis.model if analysis else (failure.model if failure else ""),
-            model_version=provenance.model_version if provenance else (failure.model_version if failure else ""),
+            model=provenance.model if provenance else (tried.model if tried else ""),
+            model_version=provenance.model_version if provenance else (tried.model_version if tried else ""),
             engine=provenance.engine if provenance else "",
-            hardware=provenance.hardware if provenance else "",
+            hardware=provenance.hardware if provenance else (settlement.hardware if tried else ""),
             warm=settlement.warm,
-            audio_s=analysis.technical.duration_s if analysis else settlement.audio_s,
-            queued_s=analysis.timings.queued_s if analysis else 0.0,
-            predict_s=analysis.timings.predict_s if analysis and by_primary else None,
+            audio_s=_bounded(analysis.technical.duration_s if analysis else settlement.audio_s, TIME_MOST_S),
+            queued_s=_bounded(analysis.timings.queued_s if analysis else settlement.queued_s, TIME_MOST_S),
+            predict_s=_known(analysis.timings.predict_s if analysis and by_primary else None, TIME_MOST_S),
             total_s=total_s,
             over_sla=total_s > self.sla_s.get(job.lane, float("inf")),
-            raw_confidence=provenance.primary_score if provenance else None,
+            raw_confidence=_known(provenance.primary_score if provenance else None, math.inf),
             confidence=confidence,
             low_confidence=confidence is None or confidence < self.threshold,
             fallback=bool(provenance and provenance.fallback_model),
             fallback_fields=len(provenance.fallback_fields) if provenance else 0,
             review=provenance.review if provenance else False,
-            cost_usd=analysis.cost_usd if analysis else 0.0,
+            cost_usd=_bounded(analysis.cost_usd if analysis else 0.0, COST_MOST_USD),
         )
 
 
@@ -81,6 +91,16 @@ def tries_of(lease: Lease, record: Record) -> int:
 def _by_primary(provenance: Provenance) -> bool:
     """Whether the primary answered; where only the fallback did, it stands as the model."""
     return provenance.model != provenance.fallback_model
+
+
+def _known(value: float | None, most: float) -> float | None:
+    """The value, where it is a finite one that can be."""
+    return value if value is not None and math.isfinite(value) and value <= most else None
+
+
+def _bounded(value: float, most: float) -> float:
+    """The value or ``most``; what is no number, or below zero, is zero."""
+    return min(value, most) if value > 0 else 0.0
 
 
 def _seconds(record: Record) -> float:
@@ -122,7 +142,7 @@ def _job_row(settlement: Settlement, record: Record) -> JobRow:
         audio_s=analysis.technical.duration_s if analysis else settlement.audio_s,
         covered_s=analysis.provenance.covered_s if analysis else 0.0,
         size_bytes=upload.size_bytes,
-        queued_s=timings.queued_s if timings else 0.0,
+        queued_s=timings.queued_s if timings else settlement.queued_s,
         decode_s=timings.decode_s if timings else 0.0,
         predict_s=timings.predict_s if timings else 0.0,
         total_s=timings.total_s if timings else 0.0,

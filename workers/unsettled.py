@@ -27,19 +27,19 @@ class Unsettled:
         self._store = store
         self._ended = ended
         self._give_back = give_back
-        self._waiting: list[tuple[Outcomes, bool]] = []
+        self._waiting: list[Outcomes] = []
 
     @property
     def flights(self) -> list[Flight]:
         """The jobs that wait to be settled."""
-        return [flight for outcomes, _ in self._waiting for flight, _ in outcomes]
+        return [flight for outcomes in self._waiting for flight, _ in outcomes]
 
     @property
     def due(self) -> bool:
         """Whether jobs wait and it is time to try again."""
         return bool(self._waiting) and not self._store.resting
 
-    def settle(self, outcomes: Outcomes, *, warm: bool = True) -> None:
+    def settle(self, outcomes: Outcomes) -> None:
         """Settle a batch, or keep it for later.
 
         Raises:
@@ -50,13 +50,21 @@ class Unsettled:
         try:
             self._settler.settle(
                 [
-                    Settlement(flight.lease, outcome, flight.audio_s, warm, flight.diverted)
+                    Settlement(
+                        flight.lease,
+                        outcome,
+                        flight.audio_s,
+                        warm=flight.warm,
+                        diverted=flight.diverted,
+                        queued_s=flight.queued_s,
+                        hardware=flight.hardware,
+                    )
                     for flight, outcome in outcomes
                 ]
             )
         except Unavailable as error:
             self._store.failed(error)
-            self._waiting.append((outcomes, warm))
+            self._waiting.append(outcomes)
         except ConfigurationError:
             for flight, _ in outcomes:
                 self._give_back(flight)
@@ -70,8 +78,8 @@ class Unsettled:
         """Settle what could not be settled before, unless it is too early to ask."""
         if self.due:
             waiting, self._waiting = self._waiting, []
-            for outcomes, warm in waiting:
-                self.settle(outcomes, warm=warm)
+            for outcomes in waiting:
+                self.settle(outcomes)
 
     def forget(self) -> list[Flight]:
         """Give up on all of them; returns their flights."""

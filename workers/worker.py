@@ -165,9 +165,9 @@ class Worker:
         self._unsettled.try_again()
         for flight in self._take_decoded():
             self._decoded(flight)
-        answered, warm = self._answering.take()
+        answered = self._answering.take()
         self._answering.start(self._decoding.values(), self._admit_urgent)
-        self._settle_answers(answered, warm=warm)  # last, so that the model is at work on the next batch meanwhile
+        self._settle_answers(answered)  # last, so that the model is at work on the next batch meanwhile
 
     def _wait(self, timeout_s: float) -> None:
         pending: list[Future[Any]] = [*self._decoding, *self._answering.futures]
@@ -199,9 +199,9 @@ class Worker:
     def _age_s(self, lease: Lease) -> float:
         return (self._parts.clock() - lease.job.enqueued_at).total_seconds()
 
-    def _settle_answers(self, answered: list[tuple[Flight, Answer]], *, warm: bool = True) -> None:
+    def _settle_answers(self, answered: list[tuple[Flight, Answer]]) -> None:
         outcomes = [(flight, self._outcomes.of_answer(flight, answer)) for flight, answer in answered]
-        self._unsettled.settle(outcomes, warm=warm)
+        self._unsettled.settle(outcomes)
 
     def _ended(self, flight: Flight, outcome: Outcome) -> None:
         if isinstance(outcome, Retry):
@@ -234,8 +234,7 @@ class Worker:
             self._wait(self._limits.poll_s)
             self._unsettled.try_again()
             self._hand_back.try_again()
-            answered, warm = self._answering.take()
-            self._settle_answers(answered, warm=warm)
+            self._settle_answers(self._answering.take())
             for flight in [*self._take_decoded(), *self._answering.put_down()]:
                 self._return(flight)
         for flight in [*self._decoding.values(), *self._answering.abandon(), *self._unsettled.forget()]:

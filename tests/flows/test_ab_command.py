@@ -154,6 +154,42 @@ def test_words_that_are_wrong(here: Here) -> None:
     assert all("Example" in here.told(name, "--help") for name in names)
 
 
+def test_what_is_no_experiment_in_the_store(here: Here) -> None:
+    """Those who list, look or start are told of it by name with what to do, and so is who wants to end it."""
+    here.told("start", here.file(coverage=0.5))
+    state = connect(Settings(data=here.folder / "data")).state
+    state.write("experiments/bad.json", b'{"format": 1}', content_type="application/json")
+    for arguments in (["list"], ["status"], ["list", "--json"], ["start", here.file(coverage=0.5)]):
+        ended = here.run(*arguments)
+        assert ended.exit_code == 0
+        assert "trial" in ended.stdout
+        assert "earmark: The object experiments/bad.json in the state store is no experiment: name: " in ended.stderr
+        assert "Delete that object, or put right what it holds" in ended.stderr
+        assert "pydantic" not in ended.stderr
+    for arguments in (["rollback", "bad", "--reason", "x"], ["complete", "bad", "--reason", "x"], ["status", "bad"]):
+        assert "Delete that object, or put right what it holds" in str(here.run(*arguments).exception)
+
+
+def test_a_start_that_fails_starts_nothing(here: Here) -> None:
+    """Neither a version beyond every column nor words that no UTF-8 holds."""
+    for arguments, settings in (
+        (["start", here.file("large", version=10**26)], {}),
+        (["start", here.file(), "--reason", "\udcff"], {}),
+        (["start", here.file()], {"EARMARK_ACTOR": "\udcff"}),
+    ):
+        ended = here.run(*arguments, **settings)
+        assert isinstance(ended.exception, ConfigurationError), ended.exception
+    assert here.fields("list") == []
+
+
+def test_less_coverage_keeps_what_was_declared(here: Here) -> None:
+    """And the headline says so."""
+    here.told("start", here.file(coverage=0.25))
+    assert "covers 10 % of all uploads, keeps 25 % for itself" in here.told("start", here.file(coverage=0.1))
+    [listed] = here.fields("list")
+    assert (listed["final_coverage"], listed["reserved_coverage"]) == (0.1, 0.25)
+
+
 def arms(**fields: object) -> list[dict[str, object]]:
     """Two arms, the second with these fields."""
     return [{"name": "primary", "share": 0.9}, {"name": "experimental", "share": 0.1, **fields}]
@@ -190,6 +226,11 @@ def test_assign(here: Here) -> None:
         f"{row['unit']}\t{row['coverage_bucket']}\t{row['arm_bucket']}\t{row['arm']}".replace("a\tb", "a\\tb")
         for row in rows
     ]
+    odd = ["a\tb", "a\\tb", 'a"b', "\x1b[31m", "\u2028", "\x00", "\U000e0001", "Zürich 🎧"]
+    text = here.told("assign", file, given="\n".join(odd).encode()).splitlines()
+    assert [json.loads(f'"{line.partition(chr(9))[0]}"') for line in text] == odd
+    assert all(line.isprintable() for line in "".join(text).split("\t"))
+    assert [line.split("\t")[0] for line in text[:3]] == ["a\\tb", "a\\\\tb", 'a\\"b']
     covered = 0
     for coverage in ("0", "0.01", "0.1", "0.5", "1"):
         some = lines(here.told("assign", file, "--json", "--coverage", coverage, given=b"\n".join(units)))
@@ -197,6 +238,16 @@ def test_assign(here: Here) -> None:
         assert sum(row["arm"] is not None for row in some) >= covered
         covered = sum(row["arm"] is not None for row in some)
     assert covered == len(units)
+
+
+@pytest.mark.parametrize("unit", [b"acme", b"", b"x" * 65_536])
+def test_a_byte_order_mark_is_no_part_of_a_unit(here: Here, unit: bytes) -> None:
+    """At the very start; further on it is a character as any other."""
+    file, mark = here.file(), b"\xef\xbb\xbf"
+    with_mark = here.told("assign", file, "--json", given=mark + unit + b"\r\nb\n" + mark + b"c\n")
+    assert with_mark == here.told("assign", file, "--json", given=unit + b"\r\nb\n" + mark + b"c\n")
+    assert [row["unit"] for row in lines(with_mark)] == [unit.decode(), "b", "\ufeffc"]
+    assert here.told("assign", file, given=mark) == ""
 
 
 def test_assign_covers_what_a_ramp_ends_with(here: Here) -> None:

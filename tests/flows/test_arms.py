@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from earmark.domain import Job
 from earmark.vocabulary import Lane
 from tests.flows.world import World
@@ -230,3 +232,28 @@ def test_a_shadow_never_asks_the_fallback(tmp_path: Path) -> None:
     [pair] = world.rows("ab_pairs")
     assert (pair["primary_confidence"], pair["shadow_confidence"]) == (0.55, 0.55)
     assert "transcript" not in {row["field"] for row in world.rows("ab_agreements")}
+
+
+@pytest.mark.parametrize("fault", ["hanging", "crashing"])
+def test_an_arm_that_hangs_or_crashes_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The default goes on meanwhile, and hears the arm's jobs after it; the arm is given a single job next."""
+    monkeypatch.setattr("workers.answering.ARM_TIMEOUT_S", 3.0)
+    monkeypatch.setattr("workers.predicting.OVERTIME_S", -2.9)
+    world = ArmWorld(tmp_path)
+    mine = world.put("a", "b", "c", **EXPOSED)
+    theirs = world.put("d", **CONTROL)
+    with world.arm(f"tests.models:{fault}") as primary:
+        primary.model.start()
+        world.runner.warm_up()
+        world.run()
+        assert primary.shaky
+    assert [record.status for record in world.settled] == ["done"] * 4
+    assert not any(record.failures for record in world.settled)
+    assert {trials(world)[job.id] for job in mine} == {("experimental", "scripted", True)}
+    assert world.tried.count(("experimental", False)) == 1
+    assert len(world.words()) == 1
+    if fault == "hanging":
+        assert world.settled[0].job_id == theirs[0].id
+        assert not next(row for row in world.trials if row.arm == "primary").warm
