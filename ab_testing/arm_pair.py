@@ -1,5 +1,6 @@
 """``ArmPair``: a treatment arm beside the control, and what may be said of them at all."""
 
+import math
 from dataclasses import dataclass
 
 from ab_testing.evidence import ArmEvidence
@@ -43,10 +44,8 @@ class ArmPair:
     treatment: ArmEvidence
     alpha: float
     """Chance of a false verdict on one metric, looked at as often as one likes."""
-    withheld: str = ""
-    """Why there may be no verdict at all; empty = there may."""
-    remedy: str = ""
-    """What would allow one."""
+    withheld: bool = False
+    """Whether there may be no verdict, and no interval, at all."""
 
     @property
     def share(self) -> float:
@@ -64,6 +63,14 @@ class ArmPair:
         return RateCounts(hits, hits + others, self.treatment.jobs + self.control.jobs)
 
 
+def share_of(difference: float | None, whole: float | None) -> float | None:
+    """A difference as a share of a value; None where there is none, or too large for a float."""
+    if difference is None or not whole:
+        return None
+    found = difference / whole
+    return found if math.isfinite(found) else None
+
+
 def _bad(arm: ArmEvidence, metric: Metric) -> int:
-    counted = arm.counts[metric.source]
+    counted = min(arm.counts[metric.source], arm.jobs)
     return arm.jobs - counted if metric.better is Better.HIGHER else counted

@@ -14,14 +14,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
-from ab_testing.experiment import Experiment, Unit
+from ab_testing.experiment import BUCKETS, Experiment, Unit
 from ab_testing.state import State, Trial
 from earmark.domain import Exposure, Upload
 
-BUCKETS: Final = 10_000
-"""Shares and coverage are exact to one of these."""
 Salt = Literal["coverage", "arm", "shadow"]
 _from_bytes = int.from_bytes
 
@@ -88,8 +86,8 @@ class Placement:
     def assign(self, upload: Upload, job_id: str, now: datetime) -> Exposure | None:
         """Where an upload belongs; ``None`` = in no experiment.
 
-        A unit belongs to the experiment started first whose final coverage includes it, covered by now or not, and
-        pausing or not: neither the ramp of one nor its pause moves units of another.
+        A unit belongs to the experiment started first whose reserved coverage includes it, covered by now or not, and
+        pausing or not: neither the ramp of one, nor its pause, nor a change of its coverage moves units of another.
         """
         for trial, assigner in self._live:
             experiment = trial.definition
@@ -97,7 +95,7 @@ class Placement:
                 continue
             unit = upload.tenant if experiment.unit is Unit.TENANT else job_id
             bucket = assigner.bucket("coverage", unit)
-            if bucket >= buckets_of(experiment.final_coverage):
+            if bucket >= buckets_of(trial.reserved):
                 continue
             coverage = trial.coverage_at(now)
             if trial.state is not State.RUNNING or bucket >= buckets_of(coverage):

@@ -10,8 +10,8 @@ from ab_testing.arm_pair import MINIMUM, ArmPair, MinimumData
 from ab_testing.comparison_words import chosen_percent, jobs_words
 from ab_testing.evidence import ArmEvidence, Evidence
 from ab_testing.experiment import Experiment, Unit
-from ab_testing.finding import Alarm, Comparison, Finding, SampleRatio
-from ab_testing.guardrail_alarms import guardrail_alarm
+from ab_testing.finding import Alarm, Comparison, Finding, GuardrailStanding, GuardrailState, SampleRatio
+from ab_testing.guardrail_alarms import guardrail_alarm, not_judged
 from ab_testing.mean_finding import mean_finding
 from ab_testing.metrics import METRICS, Kind
 from ab_testing.quantile_finding import quantile_finding
@@ -23,27 +23,34 @@ SHARED_METRICS = frozenset({"over_sla_rate"})
 """What an arm does to the other through the queue and the machines they share."""
 
 
-def compare(experiment: Experiment, evidence: Evidence, *, minimum: MinimumData = MINIMUM) -> Comparison:
+def compare(
+    experiment: Experiment, evidence: Evidence, *, minimum: MinimumData = MINIMUM, withheld: str = ""
+) -> Comparison:
     """Compare the arms of an experiment.
 
     Args:
         experiment: the version the evidence is of.
         evidence: all jobs of it, each once.
         minimum: what there must be before a mean may be judged.
+        withheld: why there may be no verdict whatever this evidence says, where it is but a part of all.
     """
     ratios = ratio_checks(experiment, evidence)
+    withheld = withheld or _withheld(experiment, ratios)
     findings = tuple(
         _finding(name, pair, minimum)
-        for pair in _pairs(experiment, evidence, _withheld(experiment, ratios))
+        for pair in _pairs(experiment, evidence, withheld=bool(withheld))
         for name in experiment.metrics
     )
+    alarms = _alarms(experiment, evidence, minimum, ratios)
     return Comparison(
         experiment=experiment.name,
         version=experiment.version,
         findings=findings,
         ratios=ratios,
-        alarms=_alarms(experiment, evidence, minimum, ratios),
-        notes=_notes(experiment, evidence, ratios),
+        alarms=alarms,
+        notes=(*([withheld] if withheld else []), *_notes(experiment, evidence)),
+        guardrails=_standings(experiment, evidence, minimum, ratios, alarms),
+        withheld=withheld,
     )
 
 
@@ -59,7 +66,7 @@ def guardrail_alpha(experiment: Experiment) -> float:
     return experiment.alpha / max(1, len(experiment.guardrails) * len(experiment.treatments))
 
 
-def _pairs(experiment: Experiment, evidence: Evidence, withheld: str) -> list[ArmPair]:
+def _pairs(experiment: Experiment, evidence: Evidence, *, withheld: bool = False) -> list[ArmPair]:
     return [
         ArmPair(
             names=(experiment.control.name, arm.name),
@@ -68,7 +75,6 @@ def _pairs(experiment: Experiment, evidence: Evidence, withheld: str) -> list[Ar
             treatment=_arm(evidence, arm.name),
             alpha=experiment.alpha,
             withheld=withheld,
-            remedy=_remedy(experiment) if withheld else "",
         )
         for arm in experiment.treatments
     ]
@@ -81,15 +87,22 @@ def _arm(evidence: Evidence, name: str) -> ArmEvidence:
 
 def _withheld(experiment: Experiment, ratios: tuple[SampleRatio, ...]) -> str:
     if experiment.unit is not Unit.UPLOAD:
-        return "customers were dealt to the arms and jobs are counted, so that no chance of being wrong can be given"
+        return (
+            "All verdicts are withheld: customers, not uploads, were dealt to the arms.  Jobs of one customer are "
+            "alike, so counts of jobs cannot say how likely chance is: values and differences are shown, intervals and "
+            "e-values are not, and no guardrail is judged.  A run of failures still takes an arm out.  A new version "
+            "with unit: upload, which deals each upload by itself, would give verdicts."
+        )
     broken = " and ".join(ratio.stage for ratio in ratios if ratio.broken)
-    return f"nothing is concluded, for the arms did not get their shares of the jobs {broken}" if broken else ""
-
-
-def _remedy(experiment: Experiment) -> str:
-    if experiment.unit is not Unit.UPLOAD:
-        return "A new version with unit: upload, which deals each upload by itself."
-    return "The cause found and put right, and then a new version, which starts to count anew."
+    if not broken:
+        return ""
+    return (
+        f"All verdicts are withheld: the sample ratio is broken, for the arms did not get their shares of the jobs "
+        f"{broken}.  The jobs that are missing may be just those that differ, so values and differences are shown, "
+        f"intervals and e-values are not, and no guardrail on a mean is judged.  Guardrails on rates still fire, where "
+        f"an arm has too many bad jobs for as many as it can have got.  Once the cause is found and put right, a new "
+        f"version, which starts to count anew, would give verdicts."
+    )
 
 
 def _finding(name: str, pair: ArmPair, minimum: MinimumData) -> Finding:
@@ -109,28 +122,39 @@ def _alarms(
     broken = any(ratio.broken for ratio in ratios)
     found = [
         guardrail_alarm(guardrail, replace(pair, alpha=guardrail_alpha(experiment)), minimum, broken=broken)
-        for pair in _pairs(experiment, evidence, "")
+        for pair in _pairs(experiment, evidence)
         for guardrail in experiment.guardrails
     ]
     return tuple(alarm for alarm in found if alarm is not None)
 
 
-def _notes(experiment: Experiment, evidence: Evidence, ratios: tuple[SampleRatio, ...]) -> tuple[str, ...]:
+def _standings(
+    experiment: Experiment,
+    evidence: Evidence,
+    minimum: MinimumData,
+    ratios: tuple[SampleRatio, ...],
+    alarms: tuple[Alarm, ...],
+) -> tuple[GuardrailStanding, ...]:
+    fired = {(alarm.metric, alarm.arm) for alarm in alarms}
+    broken = any(ratio.broken for ratio in ratios)
+    found = []
+    for pair in _pairs(experiment, evidence):
+        own = replace(pair, alpha=guardrail_alpha(experiment))
+        for guardrail in experiment.guardrails:
+            if experiment.unit is not Unit.UPLOAD:
+                because = "customers, not uploads, were dealt to the arms"
+            else:
+                because = not_judged(guardrail, own, minimum, broken=broken)
+            key = guardrail.metric, pair.names[1]
+            state = GuardrailState.NOT_JUDGED if because else GuardrailState.HOLDS
+            found.append(GuardrailStanding(*key, GuardrailState.FIRED if key in fired else state, because))
+    return tuple(found)
+
+
+def _notes(experiment: Experiment, evidence: Evidence) -> tuple[str, ...]:
     arms = [arm.name for arm in experiment.arms]
     metrics = {METRICS[name] for name in experiment.metrics}
     notes = []
-    if experiment.unit is not Unit.UPLOAD:
-        notes.append(
-            "Customers, not uploads, were dealt to the arms. Jobs of one customer are alike, so counts of jobs cannot "
-            "say how likely chance is: values and differences are shown, intervals are too narrow, and no guardrail "
-            "fires by itself. A run of failures still takes an arm out."
-        )
-    if any(ratio.broken for ratio in ratios):
-        notes.append(
-            "The sample ratio is broken. No metric is called better or worse, and no guardrail on a mean fires, for "
-            "the jobs that are missing may be just those that differ. Guardrails on rates still fire, where an arm has "
-            "too many bad jobs for as many as it can have got."
-        )
     checked = len(experiment.metrics) * len(experiment.treatments)
     if checked > 1:
         notes.append(

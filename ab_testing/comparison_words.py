@@ -9,11 +9,13 @@ from ab_testing.metrics import Better, Kind, Metric
 JOBS_MOST: Final = 100_000_000
 """More jobs than this are never waited for."""
 BIG: Final = 10.0
+HUGE: Final = 1e15
+"""From here on digits are not written out."""
 
 
 def value_words(metric: Metric, value: float | None) -> str:
     """A value of a metric: ``4.1 %``, ``1.83 s``."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "no data"
     if metric.kind is Kind.RATE:
         return f"{percent(value)} %"
@@ -76,8 +78,8 @@ def sentence(
     metric: Metric,
     names: tuple[str, str],
     values: tuple[float | None, float | None],
-    verdict: Verdict | None,
-    because: str,
+    verdict: Verdict,
+    because: str = "",
 ) -> str:
     """``Jobs whose tries all failed: 4.1 % (experimental) against 3.0 % (primary); too early to tell apart: ...``.
 
@@ -85,11 +87,11 @@ def sentence(
         metric: what is compared.
         names: of control and treatment.
         values: the same.
-        verdict: what may be said; None = nothing may.
-        because: the rest, as the interval.
+        verdict: what may be said.
+        because: the rest, as the interval; none where the verdict is withheld.
     """
     say = {
-        None: "no verdict",
+        Verdict.WITHHELD: "withheld",
         Verdict.BETTER: "better",
         Verdict.WORSE: "worse",
         Verdict.OPEN: "too early to tell apart",
@@ -99,7 +101,7 @@ def sentence(
     first = (
         f"{title}: {value_words(metric, values[1])} ({names[1]}) against {value_words(metric, values[0])} ({names[0]})"
     )
-    return f"{first}; {say}: {because}."
+    return f"{first}; {say}: {because}." if because else f"{first}; {say}."
 
 
 def more_jobs(arm: str, jobs: float | None) -> str:
@@ -108,8 +110,7 @@ def more_jobs(arm: str, jobs: float | None) -> str:
         return (
             f"So small a difference would not show in {JOBS_MOST:,} more jobs of {arm}; nothing but a larger one would."
         )
-    many = about(jobs)
-    return f"{many[0].upper()}{many[1:]} more jobs of {arm} if the difference stays as it is."
+    return f"More jobs of both arms: {about(jobs)} more of {arm} would do, if the difference stays as it is."
 
 
 def fewer_differences(arm: str, jobs: float | None) -> str:
@@ -121,6 +122,8 @@ def fewer_differences(arm: str, jobs: float | None) -> str:
 
 
 def _plain(value: float) -> str:
+    if not abs(value) < HUGE:
+        return f"{value:.2e}"
     if value and abs(value) < 1e-4:  # noqa: PLR2004  # below, zeros are hard to count
         return f"{value:.2e}"
     digits = 3 if abs(value) < 1000 else max(3, math.floor(math.log10(abs(value))) + 1)  # noqa: PLR2004
@@ -128,5 +131,5 @@ def _plain(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    text = _plain(abs(float(f"{value:.3g}")))
+    text = _plain(abs(value)) if not abs(value) < HUGE else _plain(abs(float(f"{value:.3g}")))
     return "0" if value == 0 else f"{'-' if value < 0 else '+'}{text}"

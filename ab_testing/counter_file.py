@@ -70,7 +70,7 @@ def read(content: bytes) -> Counted:
         counted = Counted(writers={str(name): _count(number) for name, number in fields["writers"].items()})
         for name, arm in fields["arms"].items():
             counted.evidence.arms[name] = _arm(arm)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         message = f"no counters: {error!r}"
         raise ValueError(message) from error
     return counted

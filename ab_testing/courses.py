@@ -10,9 +10,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ab_testing import faults
 from ab_testing.state import Course
 from earmark.errors import ConfigurationError, EarmarkError, ObjectMissing, Unavailable
 from earmark.log import event
+from earmark.named_file import printable
 from earmark.ports import ObjectInfo, ObjectStore
 
 _log = logging.getLogger(__name__)
@@ -55,8 +57,8 @@ class Courses:
                 course = Course.model_validate_json(content)
             except ObjectMissing:
                 continue
-            except (ValidationError, RecursionError) as error:
-                raise ConfigurationError(_malformed(info.name, " ".join(str(error).split())[:300])) from error
+            except ValidationError as error:
+                raise ConfigurationError(_malformed(info.name, faults.told(error))) from error
             if course.name != name or not course.trials:
                 raise ConfigurationError(_malformed(info.name, f"it is called {course.name}, or nothing was started"))
             return course, info.generation
@@ -68,8 +70,9 @@ class Courses:
 
         Raises:
             PreconditionFailed: somebody else changed it meanwhile.
+            ConfigurationError: it could not be read again; nothing was changed.
         """
-        content = course.model_dump_json().encode()
+        content = _content(course)
         self._store.write(name_of(course.name), content, content_type=_JSON, if_generation=generation)
         try:
             self._store.write(BELL, b"{}", content_type=_JSON)
@@ -102,5 +105,26 @@ def name_of(name: str) -> str:
     return f"{FOLDER}{name}.json"
 
 
+def _content(course: Course) -> bytes:
+    """The object as JSON that ``read`` takes."""
+    try:
+        content = course.model_dump_json().encode()
+        fault = "" if Course.model_validate_json(content) == course else "it reads back as something else"
+    except ValidationError as error:
+        fault = faults.told(error)
+    except ValueError as error:
+        fault = printable(str(error))
+    if not fault and len(content) > COURSE_BYTES_MAX:
+        fault = f"with all its decisions it has {len(content)} bytes, and {COURSE_BYTES_MAX} are the most"
+    if fault:
+        message = f"{course.name} cannot be kept in the state store: {fault}.  Nothing was changed."
+        raise ConfigurationError(message)
+    return content
+
+
 def _malformed(name: str, fault: str) -> str:
-    return f"The object {name} in the state store is no experiment: {fault}.  Remove it or put it right."
+    return (
+        f"The object {name} in the state store is no experiment: {printable(fault)}.  Routers and workers pass it "
+        "over, as if it had ended.  Delete that object, or put right what it holds; on one machine it is a file in "
+        "objects/state of the data folder.  After deleting it, start again with a version that it never had."
+    )

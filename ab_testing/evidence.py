@@ -15,7 +15,11 @@ from earmark.rows import TrialRow
 BIN_RATIO: Final = 1.05
 """Upper edge of a bin over its lower one; quantiles are that exact."""
 BIN_OF_ZERO: Final = -1000
-"""The bin of zero and below, which have no logarithm."""
+"""The bin of zero and below, which have no logarithm, and of what is smaller than ``VALUE_LEAST``."""
+VALUE_LEAST: Final = 1e-15
+"""Smaller values count as zero in bins; ``ab_bins.sql`` has the same bound."""
+VALUE_MOST: Final = 1e15
+"""Larger values count as this, so that no sum of squares is infinite; ``ab_bins.sql`` and ``ab_cells.sql`` do alike."""
 BINNED: Final = ("predict_s", "confidence", "cost_usd", "queued_s", "total_s")
 COUNTS: Final = ("done", "failed", "rejected", "diverted", "fallback", "low_confidence", "over_sla", "review", "cold")
 
@@ -44,17 +48,31 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, value: float, audio_s: float) -> Self:
         """The sums over one value."""
+        value, audio_s = bounded(value), bounded(audio_s)
         return cls(1, value, value * value, audio_s, audio_s * audio_s, value * audio_s)
+
+
+def bounded(value: float) -> float:
+    """The value, or the nearest one that sums can hold; what is no number is zero."""
+    return 0.0 if math.isnan(value) else min(max(value, -VALUE_MOST), VALUE_MOST)
 
 
 def bin_of(value: float) -> int:
     """The bin of a value: bin b holds from ``BIN_RATIO ** b`` to below ``BIN_RATIO ** (b + 1)``."""
-    return BIN_OF_ZERO if value <= 0 else math.floor(math.log(value) / math.log(BIN_RATIO))
+    value = bounded(value)
+    return BIN_OF_ZERO if value < VALUE_LEAST else math.floor(math.log(value) / math.log(BIN_RATIO))
+
+
+BINS: Final = (bin_of(VALUE_LEAST), bin_of(VALUE_MOST))
+"""The first and the last bin."""
 
 
 def bin_edges(number: int) -> tuple[float, float]:
-    """Lower and upper edge of a bin."""
-    return (0.0, 0.0) if number == BIN_OF_ZERO else (BIN_RATIO**number, BIN_RATIO ** (number + 1))
+    """Lower and upper edge of a bin; of one that there cannot be, those of the nearest there is."""
+    if number == BIN_OF_ZERO:
+        return 0.0, 0.0
+    number = min(max(number, BINS[0]), BINS[1])
+    return BIN_RATIO**number, BIN_RATIO ** (number + 1)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,29 @@ class Verdict(StrEnum):
     """Nothing is shown yet."""
     TOO_FEW = "too_few"
     """Too few jobs for anything to be shown."""
+    WITHHELD = "withheld"
+    """Nothing may be said, for what every verdict rests on does not hold; then there is no interval either."""
+
+
+class RatioState(StrEnum):
+    """What is known of the arms' shares."""
+
+    NOT_CHECKED = "not_checked"
+    OPEN = "open"
+    """Neither shown to be wrong nor near enough to be called right: too few jobs."""
+    MATCHES = "matches"
+    """Near what they should be, whatever else the jobs to come will show."""
+    BROKEN = "broken"
+
+
+class GuardrailState(StrEnum):
+    """Where a guardrail stands for one arm."""
+
+    HOLDS = "holds_so_far"
+    """It is judged at every look, and has not fired."""
+    FIRED = "fired"
+    NOT_JUDGED = "not_judged"
+    """It cannot fire now, whatever the figures are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +50,10 @@ class Finding:
     difference: float | None
     """Treatment minus control, winsorised and adjusted as the metric says."""
     low: float | None
-    """Lower end of the interval of the difference, which holds at every look."""
+    """Lower end of the interval of the difference, which holds at every look; None = not known, or withheld."""
     high: float | None
     relative: float | None
-    """Difference over the control's value."""
+    """``difference`` over ``control``, as both are here."""
     e_value: float | None
     """Evidence against "no difference"; 1 / alpha is needed.  None for metrics that are judged by their interval."""
     control_jobs: int
@@ -39,7 +62,7 @@ class Finding:
     sentence: str
     """The verdict, for a person."""
     would_change: str
-    """What would change it."""
+    """What would change it, in a sentence; empty where the verdict is withheld: ``Comparison.withheld`` says it."""
     control_total: float | None = None
     """Plain sum, as of money; None where a sum means nothing."""
     treatment_total: float | None = None
@@ -69,6 +92,18 @@ class SampleRatio:
     e_value: float
     broken: bool
     sentence: str
+    state: RatioState = RatioState.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailStanding:
+    """Where one guardrail stands for one treatment arm."""
+
+    metric: str
+    arm: str
+    state: GuardrailState
+    because: str = ""
+    """Why it is not judged, to follow the word "because"; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +117,6 @@ class Comparison:
     alarms: tuple[Alarm, ...]
     notes: tuple[str, ...] = field(default=())
     """What a reader must know besides, as that arms share hardware."""
+    guardrails: tuple[GuardrailStanding, ...] = field(default=())
+    withheld: str = ""
+    """Why all verdicts are withheld, and what would change that; empty = they are not.  It is the first note, too."""

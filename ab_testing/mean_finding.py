@@ -2,7 +2,7 @@
 
 import math
 
-from ab_testing.arm_pair import ArmPair, MinimumData
+from ab_testing.arm_pair import ArmPair, MinimumData, share_of
 from ab_testing.comparison_words import about, difference_words, direction, fewer_differences, more_jobs, sentence
 from ab_testing.evidence import BIN_OF_ZERO, ArmEvidence, Moments
 from ab_testing.finding import Finding, Verdict
@@ -21,25 +21,28 @@ def mean_finding(metric: Metric, pair: ArmPair, minimum: MinimumData) -> Finding
     sums = total(bins[0]), total(bins[1])
     values = _mean(sums[0]), _mean(sums[1])
     jobs = sums[0].n, sums[1].n
-    totals = (sums[0].y, sums[1].y) if metric.unit in SUMMED else (None, None)
+    totals = (_finite(sums[0].y), _finite(sums[1].y)) if metric.unit in SUMMED else (None, None)
     if min(jobs) < 2:  # noqa: PLR2004  # a variance needs two
         because = "an arm has fewer than two values"
         return Finding(
             metric.name, pair.names[1], *values, None, None, None, None, None, *jobs,
             Verdict.TOO_FEW, sentence(metric, pair.names, values, Verdict.TOO_FEW, because),
-            f"At least {minimum.values} values of each arm.", *totals,
+            f"It takes {minimum.values} values of each arm.", *totals,
         )  # fmt: skip
     found = mean_difference(*bins, winsorised=metric.winsorised, adjusted=metric.adjusted)
     half = half_width(found.variance, found.values, pair.alpha)
-    low, high = found.difference - half, found.difference + half
+    low, high = _finite(found.difference - half), _finite(found.difference + half)
     lacking = lacking_words(bins, minimum)
     so = ", once the largest thousandth is capped" * (found.cap is not None)
     so += ", with the length of the audio allowed for" * metric.adjusted
     because = f"the difference is {difference_words(metric, low, high)}{so}"
     if pair.withheld:
-        verdict, because, change = Verdict.OPEN, pair.withheld, pair.remedy
+        verdict, low, high, because, change = Verdict.WITHHELD, None, None, "", ""
     elif lacking:
         verdict, because, change = Verdict.TOO_FEW, lacking, _more_values(pair, bins, minimum)
+    elif low is None or high is None:
+        verdict, because = Verdict.TOO_FEW, "some values are too large to be reckoned with"
+        change = "It takes values that are finite: look for rows of this experiment that cannot be true."
     elif low > 0 or high < 0:
         verdict = direction(metric, found.difference)
         times = least_times(
@@ -62,15 +65,15 @@ def mean_finding(metric: Metric, pair: ArmPair, minimum: MinimumData) -> Finding
         arm=pair.names[1],
         control=values[0],
         treatment=values[1],
-        difference=found.difference,
+        difference=_finite(found.difference),
         low=low,
         high=high,
-        relative=found.difference / found.control if found.control else None,
+        relative=share_of(found.difference, values[0]),
         e_value=None,
         control_jobs=jobs[0],
         treatment_jobs=jobs[1],
         verdict=verdict,
-        sentence=sentence(metric, pair.names, values, None if pair.withheld else verdict, because),
+        sentence=sentence(metric, pair.names, values, verdict, because),
         would_change=change,
         control_total=totals[0],
         treatment_total=totals[1],
@@ -107,8 +110,12 @@ def _more_values(pair: ArmPair, bins: tuple[Bins, Bins], minimum: MinimumData) -
     rarer = pair.names[0] if jobs[0] < jobs[1] else pair.names[1]
     wanted = max(float(minimum.values), minimum.events / (_nonzero(bins) or 1.0))
     many = about(max(1.0, wanted - min(jobs)))
-    return f"{many[0].upper()}{many[1:]} more values of {rarer}: then there is enough to compare."
+    return f"More values: with {many} more of {rarer} there is enough to compare."
 
 
 def _mean(sums: Moments) -> float | None:
-    return sums.y / sums.n if sums.n else None
+    return _finite(sums.y / sums.n) if sums.n else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from ab_testing.assignment import BUCKETS, buckets_of
-from ab_testing.experiment import Experiment
+from ab_testing.assignment import buckets_of
+from ab_testing.experiment import BUCKETS, Experiment
 from ab_testing.state import Trial
 from earmark.errors import ConfigurationError
 
@@ -49,18 +49,20 @@ def check_overlap(experiment: Experiment, own: Trial | None, others: Sequence[Tr
     before = [each for each in others if own is None or each.order < own.order]
     later = [each for each in others if own is not None and each.order > own.order]
     for trial in before:
-        if buckets_of(trial.definition.final_coverage) >= BUCKETS and _leaves_out_no_more(trial.definition, experiment):
+        if buckets_of(trial.reserved) >= BUCKETS and _leaves_out_no_more(trial.definition, experiment):
+            now = trial.definition.final_coverage
+            takes = "takes every unit" if now == trial.reserved else f"keeps every unit, though it covers {now:g}"
             message = (
-                f"{experiment.name} would get nothing: {trial.definition.name}, started before it, takes every unit.  "
+                f"{experiment.name} would get nothing: {trial.definition.name}, started before it, {takes}.  "
                 f"Complete that one first, or start it as a new version with less coverage."
             )
             raise ConfigurationError(message)
-    if own is not None and later and experiment.final_coverage > own.definition.final_coverage:
+    if own is not None and later and experiment.final_coverage > own.reserved:
         names = ", ".join(trial.definition.name for trial in later)
         message = (
-            f"{experiment.name} was started with a coverage of at most {own.definition.final_coverage:g}; with "
+            f"{experiment.name} has declared a coverage of at most {own.reserved:g} since it was started; with "
             f"{experiment.final_coverage:g} it would take units from {names}, started after it.  "
-            f"Complete {names} first, or let {experiment.name} be."
+            f"Complete {names} first, or stay within {own.reserved:g}."
         )
         raise ConfigurationError(message)
 
@@ -68,7 +70,7 @@ def check_overlap(experiment: Experiment, own: Trial | None, others: Sequence[Tr
 def units_left(trial: Trial, others: Sequence[Trial]) -> float:
     """About the share of all units that live experiments started before leave to one."""
     before = [each for each in others if each.order < trial.order]
-    return math.prod(1 - buckets_of(each.definition.final_coverage) / BUCKETS for each in before)
+    return math.prod(1 - buckets_of(each.reserved) / BUCKETS for each in before)
 
 
 def _leaves_out_no_more(earlier: Experiment, later: Experiment) -> bool:

@@ -13,6 +13,8 @@ HALVINGS: Final = 60
 """Steps of a bisection; more than a float has digits for."""
 NORMAL_FROM: Final = 30
 """Jobs of an arm from which on normal theory says anything."""
+BAD_TIMES_MOST: Final = 5.0
+POINTS_MOST: Final = 0.25
 PER_SIDE: Final = 2.0
 """A test in both directions gives each half of its alpha."""
 
@@ -64,6 +66,16 @@ class Change:
     def counted(self) -> tuple[float, float]:
         """The chances of a job to be counted as an event, in the control and in the treatment."""
         return (1 - self.baseline, 1 - self.changed) if self.inside_out else (self.baseline, self.changed)
+
+    @property
+    def largest_told(self) -> float:
+        """The largest difference that anybody would plan for; what takes a larger one to be seen is not seen.
+
+        Of a rate five times the bad jobs there are, at most a quarter of all; of a mean as much as it is.
+        """
+        if self.kind is Kind.RATE:
+            return max(min(BAD_TIMES_MOST * self.counted[0], POINTS_MOST), abs(self.difference))
+        return max(abs(self.baseline) or self.deviation, abs(self.difference))
 
     def variance_per_job(self, split: Split) -> float:
         """Variance of the difference of both means, times the jobs of all arms."""

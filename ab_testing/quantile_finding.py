@@ -2,7 +2,7 @@
 
 import math
 
-from ab_testing.arm_pair import ArmPair
+from ab_testing.arm_pair import ArmPair, share_of
 from ab_testing.comparison_words import difference_words, direction, fewer_differences, more_jobs, sentence
 from ab_testing.finding import Finding, Verdict
 from ab_testing.mean_finding import bins_of
@@ -24,15 +24,15 @@ def quantile_finding(metric: Metric, pair: ArmPair) -> Finding:
         treatment.quantile(metric.quantile) if treatment.values else None,
     )
     interval = _difference(metric.quantile, control, treatment, pair.alpha)
-    low, high = (end if math.isfinite(end) else None for end in interval)
+    low, high = (None if pair.withheld or not math.isfinite(end) else end for end in interval)
     difference = values[1] - values[0] if values[0] is not None and values[1] is not None else None
     because = f"the difference is {difference_words(metric, low, high)}"
-    change = ""
-    if pair.withheld and difference is not None:
-        verdict, because, change = Verdict.OPEN, pair.withheld, pair.remedy
+    withheld = pair.withheld and difference is not None
+    if withheld:
+        verdict, because = Verdict.WITHHELD, ""
     elif interval.low > 0 or interval.high < 0:
         verdict = direction(metric, interval.low if interval.low > 0 else interval.high)
-    elif low is None or high is None:
+    elif low is None or high is None:  # as where an arm has no values, withheld or not
         verdict = Verdict.TOO_FEW
         because = "too few values to bound it from both sides"
     else:
@@ -45,13 +45,13 @@ def quantile_finding(metric: Metric, pair: ArmPair) -> Finding:
         difference=difference,
         low=low,
         high=high,
-        relative=difference / values[0] if difference is not None and values[0] else None,
+        relative=share_of(difference, values[0]),
         e_value=None,
         control_jobs=round(control.values),
         treatment_jobs=round(treatment.values),
         verdict=verdict,
-        sentence=sentence(metric, pair.names, values, None if pair.withheld else verdict, because),
-        would_change=change or _would_change(metric.quantile, control, treatment, pair, verdict),
+        sentence=sentence(metric, pair.names, values, verdict, because),
+        would_change="" if withheld else _would_change(metric.quantile, control, treatment, pair, verdict),
     )
 
 
@@ -63,7 +63,7 @@ def _difference(q: float, control: Distribution, treatment: Distribution, alpha:
 def _would_change(q: float, control: Distribution, treatment: Distribution, pair: ArmPair, verdict: Verdict) -> str:
     arm = pair.names[1]
     if not control.values or not treatment.values:
-        return f"The first values of both {pair.names[0]} and {arm}."
+        return f"It takes values of both arms, {pair.names[0]} and {arm}."
     if verdict in {Verdict.BETTER, Verdict.WORSE}:
         both = control.with_more(treatment, treatment.values)
 

@@ -1,8 +1,9 @@
 """What a look finds of a rate."""
 
 import math
+from dataclasses import replace
 
-from ab_testing.arm_pair import ArmPair
+from ab_testing.arm_pair import ArmPair, share_of
 from ab_testing.comparison_words import (
     difference_words,
     direction,
@@ -28,13 +29,15 @@ def rate_finding(metric: Metric, pair: ArmPair) -> Finding:
         return Finding(
             metric.name, pair.names[1], *values, None, None, None, None, None, pair.control.jobs, pair.treatment.jobs,
             Verdict.TOO_FEW, sentence(metric, pair.names, values, Verdict.TOO_FEW, because),
-            f"The first jobs of both {pair.names[0]} and {pair.names[1]}.",
+            f"It takes jobs of both arms, {pair.names[0]} and {pair.names[1]}.",
         )  # fmt: skip
+    difference = values[1] - values[0]
+    if pair.withheld:
+        return _finding(metric, pair, values, difference)
     log_e = log_e_two_sided(counts.hits, counts.events, pair.share)
     low, high = difference_interval(counts.hits, counts.events, counts.jobs, pair.share, pair.alpha)
     if metric.better is Better.HIGHER:
         low, high = -high, -low
-    difference = values[1] - values[0]
     shown = log_e >= -math.log(pair.alpha)
     excess = counts.hits - pair.share * counts.events
     verdict = direction(metric, excess if metric.better is Better.LOWER else -excess) if shown else Verdict.OPEN
@@ -43,23 +46,34 @@ def rate_finding(metric: Metric, pair: ArmPair) -> Finding:
         because = "it is the same for every job so far, in both arms"
     elif shown:
         because += f", with {evidence_words(e_value(log_e))} of evidence where {1 / pair.alpha:,.0f} is enough"
-    if pair.withheld:
-        verdict, because = Verdict.OPEN, pair.withheld
+    return replace(
+        _finding(metric, pair, values, difference),
+        low=low,
+        high=high,
+        e_value=e_value(log_e),
+        verdict=verdict,
+        sentence=sentence(metric, pair.names, values, verdict, because),
+        would_change=_would_change(pair, counts.hits, counts.events),
+    )
+
+
+def _finding(metric: Metric, pair: ArmPair, values: tuple[float | None, float | None], difference: float) -> Finding:
+    """What may be told even where nothing may be concluded."""
     return Finding(
         metric=metric.name,
         arm=pair.names[1],
         control=values[0],
         treatment=values[1],
         difference=difference,
-        low=low,
-        high=high,
-        relative=difference / values[0] if values[0] else None,
-        e_value=e_value(log_e),
+        low=None,
+        high=None,
+        relative=share_of(difference, values[0]),
+        e_value=None,
         control_jobs=pair.control.jobs,
         treatment_jobs=pair.treatment.jobs,
-        verdict=verdict,
-        sentence=sentence(metric, pair.names, values, None if pair.withheld else verdict, because),
-        would_change=pair.remedy or _would_change(pair, counts.hits, counts.events),
+        verdict=Verdict.WITHHELD,
+        sentence=sentence(metric, pair.names, values, Verdict.WITHHELD),
+        would_change="",
         control_total=float(pair.control.counts[metric.source]),
         treatment_total=float(pair.treatment.counts[metric.source]),
     )
@@ -73,7 +87,7 @@ def _would_change(pair: ArmPair, hits: int, events: int) -> str:
     wanted = -math.log(pair.alpha)
     arm = pair.names[1]
     if events == 0:
-        return f"Jobs of {arm} or of {pair.names[0]} in which it is otherwise."
+        return f"It takes jobs of {arm} or of {pair.names[0]} in which it is otherwise."
     if log_e_two_sided(hits, events, pair.share) >= wanted:
         # events of which the treatment arm gets just its share
         times = least_times(

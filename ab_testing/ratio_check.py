@@ -4,17 +4,23 @@ An arm that crashes and loses its jobs has lost them without a word; only the se
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from ab_testing.comparison_words import chosen_percent, evidence_words, percent
 from ab_testing.evidence import Evidence
 from ab_testing.experiment import Experiment, Unit
-from ab_testing.finding import SampleRatio
+from ab_testing.finding import RatioState, SampleRatio
+from ab_testing.statistics.binomial_interval import binomial_interval
 from ab_testing.statistics.e_process import e_value
 from ab_testing.statistics.sample_ratio import E_BROKEN, log_e_sample_ratio
 
 ON_THEIR_WAY: Final = 100
 """Jobs an arm may be behind in before that counts as lost: those of a slower arm are still being worked on."""
+NEAR: Final = 0.2
+"""Shares match when even the ends of their intervals are no further off than this part of the smaller side."""
+ALPHA: Final = 0.05
+"""Of those intervals."""
 
 
 def ratio_checks(experiment: Experiment, evidence: Evidence) -> tuple[SampleRatio, SampleRatio]:
@@ -41,9 +47,7 @@ def _with_late(experiment: Experiment, assigned: dict[str, int], ended: dict[str
     }
 
 
-def _check(
-    stage: str, experiment: Experiment, seen: dict[str, int], tested: dict[str, float] | dict[str, int]
-) -> SampleRatio:
+def _check(stage: str, experiment: Experiment, seen: dict[str, int], tested: Mapping[str, float]) -> SampleRatio:
     expected = {arm.name: arm.share for arm in experiment.arms}
     total = sum(seen.values())
     if experiment.unit is not Unit.UPLOAD or not total:
@@ -52,15 +56,30 @@ def _check(
             if experiment.unit is not Unit.UPLOAD
             else "no job is on record yet"
         )
-        return SampleRatio(stage, expected, seen, 1.0, broken=False, sentence=f"Not checked ({stage}): {why}.")
+        state = RatioState.OPEN if experiment.unit is Unit.UPLOAD else RatioState.NOT_CHECKED
+        told = f"Not checked ({stage}): {why}."
+        return SampleRatio(stage, expected, seen, 1.0, broken=False, sentence=told, state=state)
     log_e = log_e_sample_ratio(tested, expected)
     broken = log_e >= math.log(E_BROKEN)
     shares = ", ".join(
         f"{arm} has {seen[arm]:,} ({percent(seen[arm] / total)} % where {chosen_percent(share)} % is right)"
         for arm, share in expected.items()
     )
-    if not broken:
-        sentence = f"The arms got their shares of the jobs {stage}: {shares}."
+    doubtful = log_e >= -math.log(ALPHA)
+    near = not doubtful and _near(tested, expected)
+    state = RatioState.BROKEN if broken else RatioState.MATCHES if near else RatioState.OPEN
+    if state is RatioState.MATCHES:
+        sentence = f"The arms got about their shares of the jobs {stage}: {shares}."
+    elif state is RatioState.OPEN and doubtful:
+        sentence = (
+            f"The arms' shares of the jobs {stage} may be wrong: {shares}; "
+            f"{evidence_words(e_value(log_e))} of evidence, and {E_BROKEN:,.0f} is enough."
+        )
+    elif state is RatioState.OPEN:
+        sentence = (
+            f"Nothing speaks yet against the arms' shares of the jobs {stage}: {shares}.  There are too few jobs to "
+            f"say that they are right."
+        )
     else:
         where = (
             "units are dealt wrongly, or rows of an arm are missing: look at the router and at what it left out"
@@ -72,4 +91,14 @@ def _check(
             f"{evidence_words(e_value(log_e))} of evidence where {E_BROKEN:,.0f} is enough. "
             f"What differs between arms may come from that: {where}."
         )
-    return SampleRatio(stage, expected, seen, e_value(log_e), broken=broken, sentence=sentence)
+    return SampleRatio(stage, expected, seen, e_value(log_e), broken=broken, sentence=sentence, state=state)
+
+
+def _near(tested: Mapping[str, float], expected: Mapping[str, float]) -> bool:
+    """Whether there are enough jobs to say that each arm's share is about what it should be."""
+    total = sum(tested.values())
+    for arm, share in expected.items():
+        low, high = binomial_interval(tested[arm], total, ALPHA)
+        if max(high - share, share - low) > NEAR * min(share, 1 - share) and 0 < share < 1:
+            return False
+    return True

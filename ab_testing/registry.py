@@ -49,6 +49,8 @@ class _Seen(NamedTuple):
     generation: int
     course: Course | None
     """``None`` = what is stored there is no experiment."""
+    fault: str = ""
+    """Why it is none, and what to do."""
 
 
 class Registry:
@@ -92,7 +94,7 @@ class Registry:
         return None if seen is None or seen.course is None else seen.course.trial(version)
 
     def all(self) -> list[Course]:
-        """All experiments, looked at now, by name; what is no experiment is left out.
+        """All experiments, looked at now, by name; what is no experiment is left out, see ``malformed``.
 
         Raises:
             Unavailable: the store cannot be reached.
@@ -100,6 +102,10 @@ class Registry:
         with self._lock:
             self._look(whole=True)
             return [seen.course for _, seen in sorted(self._seen.items()) if seen.course is not None]
+
+    def malformed(self) -> list[str]:
+        """Objects that should be experiments and are none, as of the last look: each in words, with what to do."""
+        return [seen.fault for _, seen in sorted(self._seen.items()) if seen.fault]
 
     def course(self, name: str) -> Course:
         """One experiment, looked at now.
@@ -174,16 +180,19 @@ class Registry:
             after = rule(before)
             changed = after is not before
             if changed:
+                made = after.decisions[len(before.decisions) if before else 0 :]
+                for decision in made:
+                    decision_rows(after, decision)  # what cannot be told is not done
                 try:
                     self._courses.write(after, generation)
                 except PreconditionFailed:
                     continue
                 self._looked_s = self._whole_s = float("-inf")
-                for decision in after.decisions[len(before.decisions) if before else 0 :]:
+                for decision in made:
                     _log_decision(after, decision)
             try:
                 self._tell(after)
-            except Unavailable as error:  # the change stands, and ``tell`` makes good for it
+            except EarmarkError as error:  # the change stands, and ``tell`` makes good for it
                 event(_log, "experiment.not_told", level=logging.WARNING, experiment=name, error=str(error))
             return Change(after, changed)
         message = f"The experiment {name} keeps changing"
@@ -242,7 +251,7 @@ class Registry:
             course, generation = self._courses.read(info.name.removeprefix(FOLDER).removesuffix(".json"))
         except ConfigurationError as error:
             event(_log, "experiment.malformed", level=logging.ERROR, name=info.name, error=str(error))
-            return _Seen(info.generation, None)
+            return _Seen(info.generation, None, str(error))
         return _Seen(generation or info.generation, course)
 
 

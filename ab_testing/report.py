@@ -8,7 +8,7 @@ from typing import Final
 from ab_testing.comparison import compare
 from ab_testing.evidence import ArmEvidence, Evidence
 from ab_testing.evidence_rows import ShadowEvidence
-from ab_testing.experiment import Experiment
+from ab_testing.experiment import Experiment, Unit
 from ab_testing.finding import Comparison, Finding
 from ab_testing.metrics import METRICS, Kind
 from ab_testing.report_pairs import ShadowPairs, shadow_pairs
@@ -123,6 +123,7 @@ def build_report(
         pairs: what shadows showed, by arm.
         decisions: who changed its state.
     """
+    comparison = compare(experiment, evidence)
     return Report(
         experiment=experiment,
         state=state,
@@ -133,10 +134,13 @@ def build_report(
             _totals(arm.name, arm.model, arm.share, evidence.arms.get(arm.name) or ArmEvidence())
             for arm in experiment.arms
         ),
-        comparison=compare(experiment, evidence),
-        segments=_segments(experiment, segments or {}),
-        looks=_looks(experiment, steps, seen_at),
-        pairs=tuple(shadow_pairs(arm, known, experiment.alpha) for arm, known in sorted((pairs or {}).items())),
+        comparison=comparison,
+        segments=_segments(experiment, segments or {}, comparison.withheld),
+        looks=_looks(experiment, steps, seen_at, comparison.withheld),
+        pairs=tuple(
+            shadow_pairs(arm, known, experiment.alpha, alike=experiment.unit is not Unit.UPLOAD)
+            for arm, known in sorted((pairs or {}).items())
+        ),
         decisions=tuple(decisions),
     )
 
@@ -158,12 +162,15 @@ def _totals(name: str, model: str | None, share: float, arm: ArmEvidence) -> Arm
     )
 
 
-def _segments(experiment: Experiment, segments: Mapping[tuple[str, str], Evidence]) -> tuple[Segment, ...]:
+def _segments(
+    experiment: Experiment, segments: Mapping[tuple[str, str], Evidence], withheld: str
+) -> tuple[Segment, ...]:
+    """What holds for none of the jobs together holds for no part of them."""
     watched, made = _without_quantiles(experiment), []
     for (kind, value), evidence in segments.items():
         jobs = tuple((arm.name, (evidence.arms.get(arm.name) or ArmEvidence()).jobs) for arm in experiment.arms)
         if any(count for _, count in jobs):
-            made.append(Segment(kind, value, jobs, compare(watched, evidence).findings))
+            made.append(Segment(kind, value, jobs, compare(watched, evidence, withheld=withheld).findings))
     kinds = list(dict.fromkeys(kind for kind, _ in segments))
     told: list[Segment] = []
     for kind in kinds:
@@ -173,15 +180,20 @@ def _segments(experiment: Experiment, segments: Mapping[tuple[str, str], Evidenc
     return tuple(told)
 
 
-def _looks(experiment: Experiment, steps: Sequence[tuple[datetime, Evidence]], seen_at: datetime) -> tuple[Look, ...]:
-    """Each look counts all steps before it, and is made when the next one begins."""
+def _looks(
+    experiment: Experiment, steps: Sequence[tuple[datetime, Evidence]], seen_at: datetime, withheld: str
+) -> tuple[Look, ...]:
+    """Each look counts all steps before it, and is made when the next one begins.
+
+    Where verdicts are withheld now, earlier looks have no intervals either: what is broken may have been so then.
+    """
     watched = _without_quantiles(experiment)
     ordered = sorted(steps, key=lambda step: step[0])
     moments = [*(begin for begin, _ in ordered[1:]), seen_at]
     evidence, looks = Evidence(), []
     for (_, fresh), at in zip(ordered, moments, strict=False):
         evidence = evidence.plus(fresh)
-        looks.append(Look(at, tuple(map(_past, compare(watched, evidence).findings))))
+        looks.append(Look(at, tuple(map(_past, compare(watched, evidence, withheld=withheld).findings))))
     return tuple(looks)
 
 

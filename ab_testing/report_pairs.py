@@ -36,9 +36,9 @@ class Agreement:
     agree: int
     pairs: int
     """With an answer of both."""
-    low: float
-    """Lower end of the share's interval, which holds at every look."""
-    high: float
+    low: float | None
+    """Lower end of the share's interval, which holds at every look; None = pairs are alike."""
+    high: float | None
 
     @property
     def share(self) -> float | None:
@@ -59,32 +59,38 @@ class ShadowPairs:
     agreements: tuple[Agreement, ...]
 
 
-def shadow_pairs(arm: str, evidence: ShadowEvidence, alpha: float) -> ShadowPairs:
+def shadow_pairs(arm: str, evidence: ShadowEvidence, alpha: float, *, alike: bool = False) -> ShadowPairs:
     """What is known of an arm's pairs.
 
     Args:
         arm: whose model listened in the shadow.
         evidence: of its pairs.
         alpha: chance that an interval ever misses the truth.
+        alike: whether whole customers were dealt, whose pairs are alike; then there are no intervals.
     """
     return ShadowPairs(
         arm,
         evidence.pairs,
         evidence.errors,
         (
-            _difference("predict_s", evidence.predict_s, alpha),
-            _difference("confidence", evidence.confidence, alpha),
+            _difference("predict_s", evidence.predict_s, None if alike else alpha),
+            _difference("confidence", evidence.confidence, None if alike else alpha),
         ),
-        tuple(_agreement(name, alike, both, alpha) for name, (both, alike) in sorted(evidence.fields.items())),
+        tuple(
+            _agreement(name, same, both, None if alike else alpha)
+            for name, (both, same) in sorted(evidence.fields.items())
+        ),
     )
 
 
-def _difference(metric: str, sums: Moments, alpha: float) -> PairedDifference:
+def _difference(metric: str, sums: Moments, alpha: float | None) -> PairedDifference:
     n = sums.n
     if n == 0:
         return PairedDifference(metric, 0, None, None, None)
     mean = sums.y / n
-    if n < PAIRS_LEAST:
+    if not math.isfinite(mean):
+        return PairedDifference(metric, n, None, None, None)
+    if n < PAIRS_LEAST or alpha is None:
         return PairedDifference(metric, n, mean, None, None)
     variance = max(0.0, sums.yy - n * mean * mean) / (n - 1) / n
     half = half_width(variance, n, alpha) if variance > 0 else math.inf
@@ -92,6 +98,8 @@ def _difference(metric: str, sums: Moments, alpha: float) -> PairedDifference:
     return PairedDifference(metric, n, mean, low, high)
 
 
-def _agreement(name: str, alike: int, both: int, alpha: float) -> Agreement:
-    interval = binomial_interval(alike, both, alpha) if both else Interval(0.0, 1.0)
-    return Agreement(name, alike, both, *interval)
+def _agreement(name: str, same: int, both: int, alpha: float | None) -> Agreement:
+    if alpha is None:
+        return Agreement(name, same, both, None, None)
+    interval = binomial_interval(same, both, alpha) if both else Interval(0.0, 1.0)
+    return Agreement(name, same, both, *interval)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ab_testing.finding import Finding
+from ab_testing.finding import Finding, Verdict
 from ab_testing.metrics import METRICS
 from ab_testing.report import Report
 from ab_testing.report_pairs import ShadowPairs
 from ab_testing.report_words import (
     DASH,
+    GUARDRAILS,
     VERDICTS,
     count,
     difference,
@@ -109,17 +110,15 @@ def guarded(report: Report) -> dict[str, float]:
 
 
 def _checks(report: Report) -> Section:
-    fired = {(alarm.metric, alarm.arm) for alarm in report.comparison.alarms}
-    seen = {arm.name for arm in report.arms if arm.ended}
+    margins = guarded(report)
     rows = [
         (
-            METRICS[metric].title,
-            arm.name,
-            f"up to {percent(margin)} worse" if margin else "no worse",
-            "fires" if (metric, arm.name) in fired else "holds" if arm.name in seen else "no data",
+            METRICS[each.metric].title,
+            each.arm,
+            f"up to {percent(margins[each.metric])} worse" if margins[each.metric] else "no worse",
+            GUARDRAILS[each.state] + (f", because {each.because}" if each.because else ""),
         )
-        for metric, margin in guarded(report).items()
-        for arm in report.experiment.treatments
+        for each in report.comparison.guardrails
     ]
     columns = tuple(Column(name, figures=False) for name in ("metric", "arm", "allowed", "now"))
     return Section(
@@ -151,10 +150,12 @@ def _metrics(report: Report, arm: str, *, narrow: bool) -> Section:
         "metrics",
         title,
         arm,
+        texts=("Verdicts are withheld, for the reason given at the top.",) if report.comparison.withheld else (),
         sheets=(Sheet(title, columns, tuple(rows)),) if rows else (),
         explained=tuple(
             Explained(METRICS[finding.metric].title, VERDICTS[finding.verdict], finding.sentence, finding.would_change)
             for finding in findings
+            if finding.verdict is not Verdict.WITHHELD
         ),
     )
 
@@ -255,7 +256,12 @@ def _shadow(pairs: ShadowPairs) -> Section:
         for each in pairs.differences
     )
     agreements = tuple(
-        (each.field, count(each.pairs), percent(each.share), f"{percent(each.low)} to {percent(each.high)}")
+        (
+            each.field,
+            count(each.pairs),
+            percent(each.share),
+            DASH if each.low is None else f"{percent(each.low)} to {percent(each.high)}",
+        )
         for each in pairs.agreements
     )
     sheets = [
@@ -301,7 +307,8 @@ def _decisions(report: Report) -> Section:
 
 
 def _notes(report: Report) -> Section:
-    return Section("notes", "What to know", texts=(*report.comparison.notes, *_reading(report)))
+    notes = (note for note in report.comparison.notes if note != report.comparison.withheld)
+    return Section("notes", "What to know", texts=(*notes, *_reading(report)))
 
 
 def _reading(report: Report) -> Iterator[str]:
@@ -313,6 +320,7 @@ def _reading(report: Report) -> Iterator[str]:
     )
     yield (
         f"An e-value is the evidence against there being no difference; {evidence(1 / alpha)} is needed.  A dash "
-        "means: not known.  Differences of rates are in percentage points."
+        "means: not known.  Differences of rates are in percentage points.  A relative difference is the difference "
+        "over the control's value, as both are shown."
     )
     yield "Nothing is promoted by itself: a better arm becomes the primary model when a person sets it."

@@ -1,14 +1,16 @@
-"""Figures of experiments as people read them: three digits, no exponents, a dash for what is not known."""
+"""Figures of experiments as people read them: three digits, exponents from 1e15 on only, a dash for what is unknown."""
 
 import math
 from typing import Final
 
-from ab_testing.finding import Verdict
+from ab_testing.finding import GuardrailState, Verdict
 from ab_testing.metrics import Kind, Metric
 
 DASH: Final = "\N{EN DASH}"
 DIGITS: Final = 3
 DECIMALS_MOST: Final = 12
+HUGE: Final = 1e15
+"""From here on digits are not written out."""
 MILLION: Final = 1e6
 HOURS_A_DAY: Final = 24.0
 MINUTES: Final = 60.0
@@ -18,6 +20,12 @@ VERDICTS: Final = {
     Verdict.WORSE: "worse",
     Verdict.OPEN: "open",
     Verdict.TOO_FEW: "too few",
+    Verdict.WITHHELD: "withheld",
+}
+GUARDRAILS: Final = {
+    GuardrailState.HOLDS: "holds so far",
+    GuardrailState.FIRED: "fired",
+    GuardrailState.NOT_JUDGED: "not judged",
 }
 
 
@@ -32,6 +40,8 @@ def figure(value: float | None, digits: int = DIGITS) -> str:
         return DASH
     if value == 0:
         return "0"
+    if abs(value) >= HUGE:
+        return f"{value:.{digits - 1}e}"
     size = math.floor(math.log10(abs(float(f"{value:.{digits}g}"))))
     decimals = min(max(0, digits - 1 - size), DECIMALS_MOST)
     text = f"{value:,.{decimals}f}"
@@ -47,7 +57,9 @@ def signed(value: float | None, digits: int = DIGITS) -> str:
 
 def count(value: float | None) -> str:
     """A whole number: ``12,345``."""
-    return DASH if value is None or not math.isfinite(value) else f"{value:,.0f}"
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:,.0f}" if abs(value) < HUGE else figure(value)
 
 
 def shown(metric: Metric, value: float | None) -> str:

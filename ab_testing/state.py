@@ -89,6 +89,14 @@ class Trial(Frozen):
         return self.state in LIVE
 
     @property
+    def reserved(self) -> float:
+        """Share of the units that stay its own while it lives: the most that it ever declared since it was started.
+
+        Covering less frees nothing, so that covering as much again takes nothing from whoever started meanwhile.
+        """
+        return max(self.definition.final_coverage, *(each.coverage for each in self.coverages), 0.0)
+
+    @property
     def order(self) -> tuple[datetime, str]:
         """What experiments are sorted by: the one started first goes first."""
         return self.started_at, self.definition.name

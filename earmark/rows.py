@@ -5,7 +5,7 @@ A row's ``row_id`` makes appending idempotent; its ``at`` decides which version 
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ConfigDict
 
 from earmark.domain import Failure, Record
 from earmark.metadata import Frozen, Rated
@@ -153,7 +153,12 @@ class AssignmentRow(Row):
 
 
 class TrialRow(Row):
-    """One row per job of an experiment, however it ended: success, failure or dead letter."""
+    """One row per job of an experiment, however it ended: success, failure or dead letter.
+
+    Its numbers are finite: one that is not would spoil the sums of all others.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     table = "ab_trials"
     experiment: str

@@ -47,10 +47,13 @@ def assign(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
-    """Say where units belong: job ids (or tenants' names) on standard input, one a line.
+    r"""Say where units belong: job ids (or tenants' names) on standard input, one a line.
 
     A line each, divided by tabs: the unit, its coverage bucket, its arm bucket (0 to 9999) and its arm, `null` where it
     is not covered.  Looks at the file alone: at no other experiment, and at nothing that is left out.
+
+    The unit is escaped as between the quotes of a JSON string: a tab is `\t`, a backslash `\\`, a quote `\"`, and what
+    is not printable is like `\u001b`.  A byte order mark at the very start is skipped.
     """
     from runtime.ab_assign import assign_units  # noqa: PLC0415  # keeps `earmark --help` quick
 
@@ -115,18 +118,20 @@ def status(
 
 @ab.command(
     epilog="Examples:\n\n`earmark ab report qwen-or-listener`\n\n"
-    "`earmark ab report qwen-or-listener --format html --out report.html`"
+    "`earmark ab report qwen-or-listener --format html --out report.html`\n\n"
+    "`earmark ab report qwen-or-listener --version 1`"
 )
 def report(
     name: Name,
     *,
     output: Annotated[ReportFormat, typer.Option("--format", help="How it is written.")] = ReportFormat.TABLE,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    version: Annotated[int | None, typer.Option(help="Which version; default: the one started last.")] = None,
 ) -> None:
     """Everything that can be said of an experiment, from the rows in the warehouse, and what would change it."""
     from runtime.ab_report import show_report  # noqa: PLC0415
 
-    raise typer.Exit(show_report(_settings(), name, output.value, out))
+    raise typer.Exit(show_report(_settings(), name, output.value, out, version=version))
 
 
 @ab.command(epilog="Example:\n\n`earmark ab pause qwen-or-listener --reason 'GPU pool is being moved'`")

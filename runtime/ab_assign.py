@@ -1,5 +1,6 @@
 """``earmark ab assign``: where units belong, one a line, as they come; holds one line at a time."""
 
+import codecs
 import io
 import json
 import sys
@@ -9,7 +10,6 @@ from typing import BinaryIO, Final, TextIO
 from ab_testing.assignment import Assigner, buckets_of
 from ab_testing.experiment import load_experiment
 from earmark.errors import ConfigurationError
-from earmark.named_file import printable
 from runtime import exit_status
 from runtime.dlq_desk import say
 
@@ -63,8 +63,12 @@ def _write(
     text = _json_line if as_json else _text_line
     lines: list[str] = []
     number = 0
-    while raw := source.readline(LINE_BYTES_MAX + 2):
+    while raw := source.readline(LINE_BYTES_MAX + 2 + (0 if number else len(codecs.BOM_UTF8))):
         number += 1
+        if number == 1:
+            raw = raw.removeprefix(codecs.BOM_UTF8)  # what some editors put before everything
+            if not raw:
+                break
         unit_bytes = raw.removesuffix(b"\n").removesuffix(b"\r")
         fault = ""
         if len(unit_bytes) > LINE_BYTES_MAX:
@@ -98,7 +102,13 @@ def _json_line(unit: str, coverage: int | None, arm_bucket: int | None, arm: str
 
 
 def _text_line(unit: str, coverage: int | None, arm_bucket: int | None, arm: str | None, fault: str = "") -> str:
-    shown = unit if unit.isprintable() else printable(unit)
+    plain = unit.isprintable() and "\\" not in unit and '"' not in unit
+    shown = unit if plain else "".join(map(_escaped, unit))
     if fault:
         return f"{shown}\tnull\tnull\tnull\n"
     return f"{shown}\t{coverage}\t{arm_bucket}\t{arm or 'null'}\n"
+
+
+def _escaped(char: str) -> str:
+    """A character as it stands between the quotes of a JSON string, with nothing in it that a terminal obeys."""
+    return char if char.isprintable() and char not in '"\\' else json.dumps(char)[1:-1]

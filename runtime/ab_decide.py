@@ -30,11 +30,13 @@ def start_file(settings: Settings, path: Path, reason: str, *, as_json: bool, cl
     """
     experiment = load_experiment(path)
     check_arms(settings, experiment)
+    why = _reason(reason, needed=False)
     registry = make_registry(connect(settings), clock)
-    change = registry.start(experiment, actor=actor_name(settings.actor), reason=_reason(reason, needed=False))
+    change = registry.start(experiment, actor=actor_name(settings.actor), reason=why)
     others = [each.latest for each in registry.all() if each.name != experiment.name and each.latest.live]
     left = units_left(change.course.latest, others)
     _print_change(change, clock(), as_json=as_json)
+    tell_malformed(registry)
     if left < 1:
         say(f"Experiments started before it take units first; about {percent(round(left, 4))} are left to it.")
 
@@ -55,7 +57,9 @@ def decide(
 
 def list_all(settings: Settings, *, as_json: bool, clock: Clock = utc_now) -> None:
     """Print every experiment there is or was, the latest version of each."""
-    courses = open_registry(settings, clock).all()
+    registry = open_registry(settings, clock)
+    courses = registry.all()
+    tell_malformed(registry)
     now = clock()
     if as_json:
         sys.stdout.write(json.dumps([course_fields(course, now) for course in courses], indent=1) + "\n")
@@ -64,6 +68,12 @@ def list_all(settings: Settings, *, as_json: bool, clock: Clock = utc_now) -> No
         sys.stdout.write(f"{headline(course, now)}\n")
     if not courses:
         sys.stdout.write("No experiments.  `earmark ab start FILE` starts one.\n")
+
+
+def tell_malformed(registry: Registry) -> None:
+    """Say which objects are no experiments, and what to do about each."""
+    for fault in registry.malformed():
+        say(f"earmark: {fault}")
 
 
 def open_registry(settings: Settings, clock: Clock = utc_now) -> Registry:
@@ -96,6 +106,7 @@ def course_fields(course: Course, now: datetime) -> dict[str, object]:
         "ended_at": None if trial.ended_at is None else trial.ended_at.isoformat(),
         "coverage": trial.coverage_at(now),
         "final_coverage": trial.definition.final_coverage,
+        "reserved_coverage": trial.reserved if trial.live else 0.0,
         "last_decision": course.decisions[-1].model_dump(mode="json", exclude={"evidence"}),
     }
 
@@ -108,7 +119,8 @@ def headline(course: Course, now: datetime) -> str:
         hours, final = trial.hours(now), trial.definition.final_coverage
         covered = trial.coverage_at(now)
         up_to = f", {percent(final)} at the end of its ramp" if final > covered else ""
-        state = f"running for {hours:.1f} h, covers {percent(covered)} of all {trial.definition.unit}s{up_to}"
+        kept = f", keeps {percent(trial.reserved)} for itself" if trial.reserved > final else ""
+        state = f"running for {hours:.1f} h, covers {percent(covered)} of all {trial.definition.unit}s{up_to}{kept}"
     else:
         last = course.decisions[-1]
         why = f": {masked(last.reason)}" if last.reason else ""
@@ -140,6 +152,11 @@ def _print_change(change: Change, now: datetime, *, as_json: bool) -> None:
 
 def _reason(reason: str, *, needed: bool) -> str:
     text = reason.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        message = "--reason is no UTF-8.  Write it in a terminal that is set to UTF-8."
+        raise ConfigurationError(message) from error
     if needed and not text:
         message = "Say why with --reason; an empty one tells nobody anything."
         raise ConfigurationError(message)

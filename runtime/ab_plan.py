@@ -206,6 +206,9 @@ def _smallest_table(plan: Plan) -> Table:
         table.add_row(each.split.words, "once, at the end", *once)
         table.add_row("", "all the time", *always, end_section=True)
     table.caption = f"differences from {shown(metric, plan.change.baseline)}"
+    if any(cell.startswith(">") for column in table.columns for cell in map(str, column.cells)):
+        limit = difference(metric, plan.change.largest_told).lstrip("+")
+        table.caption += f"; > {limit}: only larger changes than any that is likely would be seen"
     table.caption_justify = "left"
     return table
 
@@ -213,4 +216,7 @@ def _smallest_table(plan: Plan) -> Table:
 def _moved(plan: Plan, found: Smallest, value: float | None) -> str:
     if value is None or found.jobs <= 0:
         return DASH
-    return difference(METRICS[plan.metric], value - plan.change.baseline)
+    moved = value - plan.change.baseline
+    if abs(moved) > plan.change.largest_told:
+        return f"> {difference(METRICS[plan.metric], plan.change.largest_told).lstrip('+')}"
+    return difference(METRICS[plan.metric], moved)

@@ -9,6 +9,7 @@ from typing import TextIO
 from ab_testing.evidence_rows import read_evidence, read_history, read_pairs, read_segments
 from ab_testing.report import Report, build_report
 from earmark.clock import utc_now
+from earmark.errors import ConfigurationError
 from earmark.named_file import write_whole
 from earmark.ports import Clock
 from earmark.settings import Settings
@@ -22,20 +23,29 @@ from runtime.wiring import connect
 FORMATS = ("table", "json", "md", "html")
 
 
-def show_report(settings: Settings, name: str, output: str, out: Path | None, *, clock: Clock = utc_now) -> int:
-    """Print or write the report of an experiment's latest version; returns the exit status.
+def show_report(
+    settings: Settings,
+    name: str,
+    output: str,
+    out: Path | None,
+    *,
+    version: int | None = None,
+    clock: Clock = utc_now,
+) -> int:
+    """Print or write the report of an experiment; returns the exit status.
 
     Args:
         settings: where the warehouse and the experiments are.
         name: of the experiment.
         output: one of ``FORMATS``.
         out: a file to write; None = standard output.
+        version: of the experiment; None = the latest.
         clock: tells the present.
 
     Raises:
-        ConfigurationError: there is none of that name, or the file cannot be written.
+        ConfigurationError: there is none of that name or version, or the file cannot be written.
     """
-    report = read_report(connect(settings), name, clock)
+    report = read_report(connect(settings), name, clock, version=version)
     if out is not None:
         write_whole(out, rendered(report, output), "--out")
     elif output == "table":
@@ -45,14 +55,18 @@ def show_report(settings: Settings, name: str, output: str, out: Path | None, *,
     return 0
 
 
-def read_report(backend: Backend, name: str, clock: Clock = utc_now) -> Report:
-    """The report of an experiment's latest version.
+def read_report(backend: Backend, name: str, clock: Clock = utc_now, *, version: int | None = None) -> Report:
+    """The report of one version of an experiment, the latest where none is named.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name, or no such version.
     """
     course = make_registry(backend, clock).course(name)
-    trial = course.latest
+    trial = course.latest if version is None else course.trial(version)
+    if trial is None:
+        there = ", ".join(str(each.definition.version) for each in course.trials)
+        message = f"{name} has no version {version} that was ever started; there are: {there}."
+        raise ConfigurationError(message)
     definition, now, query = trial.definition, clock(), backend.warehouse.query
     version = definition.version
     return build_report(

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from ab_testing.finding import Finding
+from ab_testing.finding import Finding, RatioState, Verdict
 from ab_testing.metrics import METRICS, Better, Kind, Metric
 from ab_testing.report import Report
 from ab_testing.report_sections import Section, Sheet, guarded, moment, sections
-from ab_testing.report_summary import headline, standing, summary
+from ab_testing.report_summary import headline, ratio_state, standing, summary
 from ab_testing.report_words import VERDICTS, difference, difference_unit, interval, relative
 from earmark.named_file import printable
 from runtime.ab_report_style import STYLE
@@ -20,7 +20,13 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 FINE: Final = 0.01
 """Largest figures below this are drawn in a smaller unit."""
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
-MARKED: Final = {"better": "better", "worse": "worse", "fires": "worse"}
+MARKED: Final = {"better": "better", "worse": "worse", "fired": "worse"}
+RATIO: Final = {
+    RatioState.BROKEN: "sample ratio broken",
+    RatioState.NOT_CHECKED: "sample ratio not checked",
+    RatioState.OPEN: "sample ratio open",
+    RatioState.MATCHES: "sample ratio holds so far",
+}
 
 
 def as_html(report: Report) -> str:
@@ -54,11 +60,11 @@ def _badges(report: Report) -> Iterator[str]:
     for arm in report.experiment.treatments:
         told = standing(report, arm.name)
         yield f'<li class="{_kind(told)}">{_shown(arm.name)}: {_shown(told)}</li>'
-    broken = any(ratio.broken for ratio in report.comparison.ratios)
     if not report.empty:
-        yield f'<li class="{"worse" if broken else ""}">sample ratio {"broken" if broken else "holds"}</li>'
+        state = ratio_state(report)
+        yield f'<li class="{"worse" if state is RatioState.BROKEN else ""}">{RATIO[state]}</li>'
     if report.comparison.alarms:
-        yield '<li class="worse">a guardrail fires</li>'
+        yield '<li class="worse">a guardrail fired</li>'
     yield "</ul>"
 
 
@@ -117,7 +123,9 @@ def _right(figures: bool) -> str:  # noqa: FBT001  # a column's own word
 
 def _metric_chart(report: Report, arm: str, ident: str) -> str:
     margins = guarded(report)
-    rows = [_turned(finding, margins.get(finding.metric)) for finding in _findings(report, arm)]
+    # what is withheld has no interval, and a bar without ends would look like one of any length
+    told = [finding for finding in _findings(report, arm) if finding.verdict is not Verdict.WITHHELD]
+    rows = [_turned(finding, margins.get(finding.metric)) for finding in told]
     title = f"Relative differences of {arm} with their intervals"
     chart = metric_chart(f"{ident}-m", title, rows)
     note = "Dots are differences, lines their intervals, arrows go on; a tall mark is what a guardrail allows."

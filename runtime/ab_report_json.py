@@ -39,7 +39,17 @@ def report_content(report: Report) -> dict[str, Any]:
         "standing": {arm.name: standing(report, arm.name) for arm in experiment.treatments},
         "arms": [asdict(arm) for arm in report.arms],
         **_comparison(report.comparison),
-        "guardrails": [guardrail.model_dump(mode="json") for guardrail in experiment.guardrails],
+        "guardrails": [
+            {
+                **guardrail.model_dump(mode="json"),
+                "arms": {
+                    each.arm: {"state": str(each.state), "because": each.because}
+                    for each in report.comparison.guardrails
+                    if each.metric == guardrail.metric
+                },
+            }
+            for guardrail in experiment.guardrails
+        ],
         "segments": [
             {
                 "kind": segment.kind,
@@ -72,6 +82,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "sample_ratios": [asdict(ratio) for ratio in comparison.ratios],
         "alarms": [asdict(alarm) for alarm in comparison.alarms],
         "notes": list(comparison.notes),
+        "withheld": comparison.withheld or None,
     }
 
 

@@ -19,7 +19,7 @@ from earmark.named_file import printable
 
 WIDTH: Final = 100
 """Columns of what goes to a file or a pipe."""
-STYLES: Final = {VERDICTS[Verdict.BETTER]: "green", VERDICTS[Verdict.WORSE]: "bold red", "fires": "bold red"}
+STYLES: Final = {VERDICTS[Verdict.BETTER]: "green", VERDICTS[Verdict.WORSE]: "bold red", "fired": "bold red"}
 SPECIAL: Final = "\\`*_|<>[]#&~"
 """What Markdown, or HTML inside it, would take for its own."""
 

@@ -18,7 +18,7 @@ from ab_testing.state import Course
 from earmark.clock import utc_now
 from earmark.ports import Clock
 from earmark.settings import Settings
-from runtime.ab_decide import course_fields, decision_line, headline, percent
+from runtime.ab_decide import course_fields, decision_line, headline, percent, tell_malformed
 from runtime.experiments import make_registry
 from runtime.wiring import connect
 
@@ -34,6 +34,7 @@ def show_status(settings: Settings, name: str, *, as_json: bool, clock: Clock = 
     backend = connect(settings)
     registry = make_registry(backend, clock)
     courses = [registry.course(name)] if name else [each for each in registry.all() if each.latest.live]
+    tell_malformed(registry)
     now = clock()
     shown: list[dict[str, object]] = []
     for course in courses:

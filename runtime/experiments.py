@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from pydantic import ValidationError
+
+from ab_testing import faults
 from ab_testing.assignment import Placement
 from ab_testing.counters import Counters
 from ab_testing.experiment import Arm
@@ -108,9 +111,9 @@ def arm_settings(settings: Settings, arm: Arm) -> Settings:
         own = {"model": arm.model, "calibration": None, "model_version": "", "model_revision": "", **own}
     try:
         return Settings.model_validate({**settings.model_dump(), **own})
-    except ValueError as error:
-        message = f"The arm {arm.name} has wrong settings: {' '.join(str(error).split())}"
-        raise ConfigurationError(message) from error
+    except ValidationError as error:
+        message = f"The arm {arm.name} has wrong settings: {faults.told(error)}.  `docs/settings.md` describes each."
+        raise ConfigurationError(message) from None
 
 
 def arm_spec(settings: Settings, arm: Arm) -> ModelSpec:
@@ -197,9 +200,14 @@ def open_arms(
         check_packages(spec)
         calibrate, calibrated_as = calibrator(own.calibration, spec)
         process = ModelProcess(spec.factory, spec.options, start_timeout_s=own.model_start_timeout_s)
-        pause_s = own.retry_delay_s
         primary = Primary(
-            spec.name, spec.version, process, pause_s=pause_s, calibrate=calibrate, calibration=calibrated_as
+            spec.name,
+            spec.version,
+            process,
+            pause_s=own.retry_delay_s,
+            part=f"arm_{arm.name}",
+            calibrate=calibrate,
+            calibration=calibrated_as,
         )
         return spec, primary
 

@@ -31,7 +31,7 @@ def binomial_interval(hits: float, events: float, alpha: float, a: float = 0.5, 
     """
     if events <= 0:
         return Interval(0.0, 1.0)
-    least = log_beta(a + hits, b + events - hits) - log_beta(a, b) + math.log(alpha)
+    least = log_beta(a + hits, b + (events - hits)) - log_beta(a, b) + math.log(alpha)
     centre = hits / events
     low = 0.0 if hits <= 0 else _cross(hits, events, least, 0.0, centre)
     high = 1.0 if hits >= events else _cross(hits, events, least, 1.0, centre)

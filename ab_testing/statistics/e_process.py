@@ -35,7 +35,7 @@ def log_mixture(hits: float, events: float, share: float, a: float, b: float) ->
     Counts need not be whole, so that one can ask about data that are yet to come.
     """
     likelihood = _times_log(hits, share) + _times_log(events - hits, 1 - share)
-    return log_beta(a + hits, b + events - hits) - log_beta(a, b) - likelihood
+    return log_beta(a + hits, b + (events - hits)) - log_beta(a, b) - likelihood
 
 
 def log_e_two_sided(hits: float, events: float, share: float, concentration: float = CONCENTRATION) -> float:
@@ -49,7 +49,7 @@ def log_e_one_sided(hits: float, events: float, share: float, concentration: flo
     For a true chance below ``share`` each factor has a mean of at most 1, so that it stays an e-process.
     """
     a, b = concentration * share, concentration * (1 - share)
-    after = log_incomplete_beta(a + hits, b + events - hits, share)[1]
+    after = log_incomplete_beta(a + hits, b + (events - hits), share)[1]
     return log_mixture(hits, events, share, a, b) + after - _log_above(a, b, share)
 
 

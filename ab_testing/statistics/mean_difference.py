@@ -1,7 +1,7 @@
 """The difference of two means from sums in bins: winsorised, and adjusted for the length of the audio."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,8 @@ WINSORISED: Final = 0.001
 """Part of the values of both arms that counts as the smallest of them."""
 ROUNDING: Final = 1e-9
 """Standard errors below this part of the mean are rounding, as of sums over values that are all alike."""
+SPREAD_LEAST: Final = 1e-12
+"""Seconds squared: no more is left of lengths that differ by rounding, and a slope over less could be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class MeanDifference:
     difference: float
     """Treatment minus ``ratio`` times control."""
     variance: float
-    """Of the difference: its standard error squared."""
+    """Of the difference: its standard error squared; infinite where sums are too large for a float."""
     values: int
     """Of both arms."""
     cap: float | None
@@ -39,7 +41,7 @@ def total(bins: Bins) -> Moments:
     if not bins:
         return Moments()
     n, *sums = zip(*bins.values(), strict=True)
-    return Moments(sum(n), *map(math.fsum, sums))
+    return Moments(sum(n), *map(_sum, sums))
 
 
 def winsor_cap(control: Bins, treatment: Bins, part: float = WINSORISED) -> float | None:
@@ -104,17 +106,22 @@ def mean_difference(
         raise ValueError(message)
     within = [_squares(arm) for arm in arms]
     spread = sum(xx for _, xx, _ in within)
-    slope = sum(xy for _, _, xy in within) / spread if adjusted and spread > 0 else 0.0
+    # where the audio is all of one length, what is left of its spread is rounding
+    differs = spread > max(ROUNDING * sum(arm.xx for arm in arms), SPREAD_LEAST)
+    slope = sum(xy for _, _, xy in within) / spread if adjusted and differs else 0.0
     values = sum(arm.n for arm in arms)
     audio_s = sum(arm.x for arm in arms) / values
     means = [arm.y / arm.n - slope * (arm.x / arm.n - audio_s) for arm in arms]
     left = [max(0.0, yy - 2 * slope * xy + slope * slope * xx) for yy, xx, xy in within]
     pooled = sum(left) / (values - len(left))
     errors = [max(rest / (arm.n - 1), pooled) / arm.n for arm, rest in zip(arms, left, strict=True)]
-    of_audio = ((1 - ratio) * slope) ** 2 * spread / values / values
+    moved = (1 - ratio) * slope
+    of_audio = moved * moved * spread / values / values  # a product overflows to infinity, a power raises
     variance = errors[1] + ratio * ratio * errors[0] + of_audio
-    least = (ROUNDING * max(abs(mean) for mean in means)) ** 2
-    return MeanDifference(means[0], means[1], means[1] - ratio * means[0], max(variance, least), values, cap, slope)
+    least = ROUNDING * max(abs(mean) for mean in means)
+    variance = max(variance, least * least)
+    variance = variance if math.isfinite(variance) else math.inf
+    return MeanDifference(means[0], means[1], means[1] - ratio * means[0], variance, values, cap, slope)
 
 
 def _squares(sums: Moments) -> tuple[float, float, float]:
@@ -124,6 +131,13 @@ def _squares(sums: Moments) -> tuple[float, float, float]:
         max(0.0, sums.xx - sums.x * sums.x / sums.n),
         sums.xy - sums.x * sums.y / sums.n,
     )
+
+
+def _sum(parts: Sequence[float]) -> float:
+    try:
+        return math.fsum(parts)
+    except (OverflowError, ValueError):  # beyond what a float holds, or infinite ones of both signs
+        return sum(parts)
 
 
 def _count(bins: Bins, number: int) -> int:

@@ -1,6 +1,7 @@
 -- The values of each metric in bins, by hour (UTC) and arm of an experiment: bin b holds values from 1.05 to the power of
--- b to below 1.05 to the power of b + 1, and bin -1000 zero and below.  In each bin the number of values (n), sums of the
--- values (y) and their squares (yy), of the seconds of audio (x) and theirs (xx), and of the products (xy).
+-- b to below 1.05 to the power of b + 1, and bin -1000 zero, below and less than 1E-15.  In each bin the number of values
+-- (n), sums of the values (y) and their squares (yy), of the seconds of audio (x) and theirs (xx), and of the products
+-- (xy).  Beyond 1E15 a value counts as that, so that no sum overflows.
 -- Shadows, diverted and rejected jobs are left out; inference counts warm jobs only.
 
 SELECT
@@ -9,7 +10,7 @@ SELECT
   hour,
   arm,
   metric,
-  CASE WHEN y <= 0 THEN -1000 ELSE CAST(FLOOR(LN(y) / LN(1.05)) AS INT64) END AS bin,
+  CASE WHEN y < 1E-15 THEN -1000 ELSE CAST(FLOOR(LN(y) / LN(1.05)) AS INT64) END AS bin,
   COUNT(*) AS n,
   SUM(y) AS y,
   SUM(y * y) AS yy,
@@ -23,14 +24,15 @@ FROM (
     TIMESTAMP_TRUNC(`at`, HOUR) AS hour,
     arm,
     metric,
-    CASE metric
-      WHEN 'predict_s' THEN CASE WHEN warm THEN predict_s END
-      WHEN 'confidence' THEN confidence
-      WHEN 'cost_usd' THEN cost_usd
-      WHEN 'queued_s' THEN queued_s
-      WHEN 'total_s' THEN total_s
-    END AS y,
-    audio_s AS x
+    LEAST(GREATEST(
+      CASE metric
+        WHEN 'predict_s' THEN CASE WHEN warm THEN predict_s END
+        WHEN 'confidence' THEN confidence
+        WHEN 'cost_usd' THEN cost_usd
+        WHEN 'queued_s' THEN queued_s
+        WHEN 'total_s' THEN total_s
+      END, -1E15), 1E15) AS y,
+    LEAST(GREATEST(audio_s, -1E15), 1E15) AS x
   FROM ab_trials
   CROSS JOIN (
     SELECT 'predict_s' AS metric

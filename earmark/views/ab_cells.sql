@@ -1,7 +1,7 @@
 -- What the jobs of an experiment came to, by hour, arm, tier, length of the audio and language: the smallest cells that
 -- `ab_hours` and `ab_segments` add up.  Shadows are left out; diverted and rejected jobs count only as such.
 -- For each metric: how many values (n), their sum and sum of squares, and over the same jobs the seconds of audio, their
--- squares and the products of value and seconds.  Inference counts warm jobs only.
+-- squares and the products of value and seconds.  Inference counts warm jobs only.  Beyond 1E15 a value counts as that.
 
 SELECT
   experiment,
@@ -73,12 +73,12 @@ FROM (
     over_sla,
     review,
     warm,
-    CASE WHEN diverted OR status = 'rejected' OR NOT warm THEN NULL ELSE predict_s END AS predict_s,
-    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE confidence END AS confidence,
-    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE cost_usd END AS cost_usd,
-    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE queued_s END AS queued_s,
-    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE total_s END AS total_s,
-    audio_s
+    CASE WHEN diverted OR status = 'rejected' OR NOT warm THEN NULL ELSE LEAST(GREATEST(predict_s, -1E15), 1E15) END AS predict_s,
+    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE LEAST(GREATEST(confidence, -1E15), 1E15) END AS confidence,
+    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE LEAST(GREATEST(cost_usd, -1E15), 1E15) END AS cost_usd,
+    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE LEAST(GREATEST(queued_s, -1E15), 1E15) END AS queued_s,
+    CASE WHEN diverted OR status = 'rejected' THEN NULL ELSE LEAST(GREATEST(total_s, -1E15), 1E15) END AS total_s,
+    LEAST(GREATEST(audio_s, -1E15), 1E15) AS audio_s
   FROM ab_trials
   WHERE NOT shadow
 ) AS trials

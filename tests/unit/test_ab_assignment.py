@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 import random
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.stats import chi2, chi2_contingency
 
-from ab_testing.assignment import BUCKETS, Assigner, Placement, Salt, assign, buckets_of
-from ab_testing.experiment import Arm, Experiment
+from ab_testing import lifecycle
+from ab_testing.assignment import Assigner, Placement, Salt, assign, buckets_of
+from ab_testing.experiment import BUCKETS, Arm, Experiment
+from ab_testing.lifecycle import Say
 from ab_testing.state import State, Trial
 from earmark.vocabulary import Tier
 from tests.making import EPOCH, make_upload
@@ -87,7 +91,10 @@ def test_hashes_are_independent(one: tuple[str, int, Salt], other: tuple[str, in
 @given(unit=st.text(max_size=40), shares=st.lists(st.integers(0, 100), min_size=2, max_size=6).filter(any))
 def test_a_ramp_moves_nobody(unit: str, shares: list[int]) -> None:
     """From 1 to 10 to 50 to 100 %: who was covered stays covered, in the same arm."""
-    assigner = Assigner(made(shares=tuple(share / sum(shares) for share in shares)))
+    try:
+        assigner = Assigner(made(shares=tuple(share / sum(shares) for share in shares)))
+    except ValidationError:  # a share in the middle between two buckets, as 1/32
+        reject()
     arms = [assigner.arm(unit, coverage) for coverage in (0.0, 0.01, 0.1, 0.5, 1.0)]
     assert arms[0] is None
     assert arms[-1] is not None
@@ -205,3 +212,32 @@ def test_an_ended_experiment_or_none() -> None:
     """Nobody is put anywhere, and by one that pauses nobody either."""
     assert assign([], make_upload(), UNITS[0], EPOCH) is None
     assert assign([running(made(), state=State.PAUSED)], make_upload(), UNITS[0], EPOCH) is None
+
+
+def test_less_coverage_and_more_again_moves_nobody_between_experiments() -> None:
+    """The first one lowered, another one started meanwhile, the first one raised again: no unit is ever in both."""
+    first = lifecycle.start(None, made("first", coverage=0.25), Say("ada", EPOCH))
+    lowered = lifecycle.start(first, made("first", coverage=0.1), Say("ada", EPOCH))
+    raised = lifecycle.start(lowered, made("first", coverage=0.25), Say("ada", EPOCH))
+    second = Trial(definition=made("second"), state=State.RUNNING, started_at=EPOCH + timedelta(hours=1))
+    seen: dict[str, set[str]] = {unit: set() for unit in UNITS[:4000]}
+    taken = []
+    for course in (first, lowered, raised):
+        placement = Placement([course.latest, second])
+        found = {unit: placement.assign(make_upload(), unit, EPOCH + timedelta(hours=2)) for unit in seen}
+        for unit, exposure in found.items():
+            seen[unit] |= {exposure.experiment} if exposure else set()
+        taken.append(sum(each is not None and each.experiment == "first" for each in found.values()) / len(seen))
+    assert taken == pytest.approx([0.25, 0.1, 0.25], abs=0.03)
+    assert all(len(experiments) <= 1 for experiments in seen.values())
+
+
+@given(share=st.floats(0, 1))
+def test_a_share_that_is_taken_rounds_alike_everywhere(share: float) -> None:
+    """Half to even as Python does, and half away from zero as SQL does; what would differ is refused."""
+    try:
+        experiment = made(coverage=share)
+    except ValidationError:
+        assert abs(share * BUCKETS % 1 - 0.5) < 1e-5
+    else:
+        assert buckets_of(experiment.coverage) == math.floor(share * BUCKETS + 0.5)

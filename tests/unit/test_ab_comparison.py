@@ -70,9 +70,9 @@ def test_what_is_too_early_says_how_many_more_jobs_it_takes() -> None:
     assert finding.verdict is Verdict.OPEN
     assert "too early to tell apart: the difference is between -" in finding.sentence
     words = finding.would_change.split()
-    assert words[0] == "About"
-    more = int(words[1].replace(",", ""))
-    assert finding.would_change.endswith("more jobs of experimental if the difference stays as it is.")
+    assert words[:6] == ["More", "jobs", "of", "both", "arms:", "about"]
+    more = int(words[6].replace(",", ""))
+    assert finding.would_change.endswith("more of experimental would do, if the difference stays as it is.")
     for times, verdict in ((1 + 1.02 * more / 1000, Verdict.WORSE), (1 + 0.9 * more / 1000, Verdict.OPEN)):
         later = rates(round(41 * times), round(270 * times), jobs=round(10_000 * times))
         assert of(compare(EXPERIMENT, later), "error_rate").verdict is verdict
@@ -132,7 +132,7 @@ def test_a_job_that_took_a_day_decides_nothing() -> None:
 
 def test_a_quantile_lies_between_the_ends_of_both_arms() -> None:
     """Each arm's interval at half of alpha, so that both hold together."""
-    evidence = two(arm(1800), arm(900, seed=1, slower=1.2))
+    evidence = two(arm(8100), arm(900, seed=1, slower=1.2))
     ends = [
         Distribution.of(evidence.arms[name].bins["predict_s"]).interval(0.5, 0.025)
         for name in ("primary", "experimental")
@@ -157,7 +157,7 @@ def test_a_mean_needs_three_hundred_values_of_each_arm() -> None:
     few = compare(EXPERIMENT, two(arm(2691), arm(299, seed=1, slower=3.0)))
     assert of(few, "predict_s").verdict is Verdict.TOO_FEW
     assert "it takes 300 values of each arm" in of(few, "predict_s").sentence
-    assert of(few, "predict_s").would_change.startswith("About 1 more")
+    assert of(few, "predict_s").would_change.startswith("More values: with about 1 more of experimental")
     assert few.alarms == ()
     enough = compare(EXPERIMENT, two(arm(2700), arm(300, seed=1, slower=3.0)))
     assert of(enough, "predict_s").verdict is Verdict.WORSE

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -210,6 +211,17 @@ def test_the_table_tells_jobs_and_days_and_fits() -> None:
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
     assert "000000" not in text
+
+
+def test_changes_that_nobody_would_plan_for_are_marked() -> None:
+    """200 jobs a day show nothing but a collapse: the plan says so, and not by how many points."""
+    text = printed(as_json=False, per_day=200.0)
+    assert "> 15 points" in text
+    assert "only larger changes than any that is likely would be seen" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 100
+    shown = [float(each) for each in re.findall(r"\+([\d.]+) points", text)]
+    assert max(shown) <= 15
+    assert "> " not in printed(as_json=False, per_day=2_000_000.0)
 
 
 def test_json_has_every_number() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from ab_testing.experiment import Experiment
 from ab_testing.registry import FRESH_S, WHOLE_S, Registry
 from ab_testing.state import Action, State
 from earmark.errors import ConfigurationError, Unavailable
+from earmark.rows import Row
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.warehouse import LocalWarehouse
 from tests.clock import ManualClock
@@ -193,8 +194,18 @@ def test_what_is_no_experiment(world: World, caplog: pytest.LogCaptureFixture, c
         world.clock.move(WHOLE_S)
     assert events(caplog, "experiment.malformed") == 1
     assert [course.name for course in registry.all()] == ["trial"]
-    with pytest.raises(ConfigurationError, match=r"experiments/x.json in the state store is no experiment"):
-        registry.course("x")
+    [told] = registry.malformed()
+    for call in (
+        lambda: registry.course("x"),
+        lambda: registry.decide("x", Action.ROLL_BACK, actor="ada", reason="y"),
+        lambda: registry.start(made("x"), actor="ada"),
+    ):
+        with pytest.raises(
+            ConfigurationError, match=r"experiments/x.json in the state store is no exp.* Delete"
+        ) as caught:
+            call()
+        assert str(caught.value) == told
+        assert "pydantic" not in told
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "../trial", "a/b", "TRIAL", "x\0y", "ü", "a" * 2000])
@@ -359,3 +370,53 @@ def test_a_view_is_looked_at_by_one_thread(world: World) -> None:
         found = list(threads.map(look, range(64)))
     assert all(found)
     assert world.store.faults.calls.count("scan") <= 2
+
+
+def test_what_cannot_be_told_or_kept_is_not_started(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written before the rows are made and what is to be kept was read back."""
+    registry = world.registry()
+    with pytest.raises(ConfigurationError, match=r"trial cannot be kept in the state store: .*Nothing was changed"):
+        registry.start(made(), actor="half a \ud800")
+
+    def refuse(*_: object) -> list[Row]:
+        message = "no row"
+        raise ValueError(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ab_testing.registry.decision_rows", refuse)
+        with pytest.raises(ValueError, match="no row"):
+            registry.start(made(), actor="ada")
+    assert registry.all() == []
+    assert registry.start(made(version=1_000_000), actor="ada").changed
+    assert [row["version"] for row in world.rows("ab_experiments")] == [1_000_000]
+
+
+def test_a_warehouse_that_refuses_a_row_stops_no_decision(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Once written a decision stands, and whoever decided is not told that it failed."""
+    registry = Registry(world.store, world.clock, warehouse=Refusing())
+    assert registry.start(made(), actor="ada").changed
+    assert events(caplog, "experiment.not_told") == 1
+
+
+class Refusing(LocalWarehouse):
+    """Takes no row."""
+
+    def __init__(self) -> None:
+        """Open nothing."""
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Refuse."""
+        message = f"{len(rows)} rows that fit no table"
+        raise ConfigurationError(message)
+
+
+def test_the_first_file_again_after_less_coverage(world: World) -> None:
+    """Beside experiments that were started in between."""
+    registry = world.registry()
+    registry.start(made("one", coverage=0.25), actor="ada")
+    registry.start(made("two"), actor="ada")
+    registry.start(made("one", coverage=0.1), actor="ada")
+    registry.start(made("three"), actor="ada")
+    assert registry.start(made("one", coverage=0.25), actor="ada").changed
+    with pytest.raises(ConfigurationError, match=r"a coverage of at most 0.25 since it was started"):
+        registry.start(made("one", coverage=0.3), actor="ada")

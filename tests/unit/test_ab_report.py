@@ -125,8 +125,8 @@ def test_the_first_paragraph_says_what_matters() -> None:
         "covers 10 % of the uploads",
         "worse than primary in jobs whose tries all failed (5.62 % against 2.95 %)",
         "better than primary in mean inference time",
-        "The sample ratio holds",
-        "No guardrail fires",
+        "The sample ratio holds so far",
+        "No guardrail has fired so far",
     ):
         assert words in text
     assert headline(report).startswith("qwen-or-listener, version 2: experimental is")
@@ -145,12 +145,12 @@ def test_a_guardrail_that_fires_and_a_rollback_are_told_first() -> None:
     )
     text = " ".join(summary(report))
     assert report.comparison.alarms
-    assert "A guardrail fires: Jobs whose tries all failed" in text
+    assert "A guardrail fired: Jobs whose tries all failed" in text
     assert "was rolled back" in text
     assert "It was rolled back by guard of w1: It broke." in text
     assert standing(report, "experimental") in {"worse", "better in some and worse in others"}
     checks = next(section for section in sections(report) if section.key == "checks")
-    assert checks.sheets[0].rows[0][-1] == "fires"
+    assert checks.sheets[0].rows[0][-1] == "fired"
 
 
 def test_a_broken_sample_ratio_is_told() -> None:
@@ -158,8 +158,51 @@ def test_a_broken_sample_ratio_is_told() -> None:
     broken = total(hourly(hours=10))
     broken.arms["experimental"].assigned *= 3
     report = build_report(experiment(), "running", broken, seen_at=BEGAN)
-    assert "did not get their shares" in " ".join(summary(report))
-    assert standing(report, "experimental") == "open"
+    words = " ".join(summary(report))
+    assert "did not get their shares" in words
+    assert "1 of 2 guardrails is not judged, because the sample ratio is broken" in words
+    assert standing(report, "experimental") == "withheld"
+
+
+def withheld(**fields: object) -> Report:
+    """Half of the experimental jobs that were assigned never ended, or customers were dealt."""
+    parts = hourly(hours=4)
+    parts[0].arms["experimental"].assigned += 500
+    return build_report(
+        experiment(**fields),
+        "running",
+        total(parts),
+        seen_at=BEGAN + timedelta(hours=4),
+        steps=[(BEGAN + timedelta(hours=hour), part) for hour, part in enumerate(parts)],
+        segments={("tier", "free"): total(parts[1:])},
+        pairs={"experimental": ShadowEvidence(400, 3, Moments(390, -78.0, 30.0), Moments(), {"key": (390, 312)})},
+    )
+
+
+@pytest.mark.parametrize("unit", ["upload", "tenant"])
+def test_what_is_withheld_is_told_once_and_shows_no_interval(unit: str) -> None:
+    """Not in a segment and at no earlier look either; a word in each row, the reason at the top."""
+    report = withheld(unit=unit)
+    told = next(section for section in sections(report) if section.key == "metrics")
+    assert {row[-1] for row in told.sheets[0].rows} == {"withheld"}
+    assert {row[4] for row in told.sheets[0].rows} == {row[6] for row in told.sheets[0].rows} == {DASH}
+    assert told.explained == ()
+    findings = [finding for segment in report.segments for finding in segment.findings]
+    pasts = [past for look in report.looks for past in look.findings]
+    assert {(each.low, each.high) for each in [*findings, *pasts]} == {(None, None)}
+    words = [*summary(report), *(text for section in sections(report) for text in section.texts)]
+    assert words.count(report.comparison.withheld) == 1
+    assert "sample ratio holds" not in " ".join(words)
+    assert (report.pairs[0].agreements[0].low is None) is (unit == "tenant")
+    assert (report.pairs[0].differences[0].low is None) is (unit == "tenant")
+
+
+def test_a_relative_difference_follows_from_what_is_shown() -> None:
+    """Difference over the control's value, also where a mean's difference is capped and adjusted."""
+    for finding in full_report().comparison.findings:
+        assert finding.difference is not None
+        assert finding.control is not None
+        assert finding.relative == pytest.approx(finding.difference / finding.control)
 
 
 def test_an_empty_experiment_says_so() -> None:
@@ -173,7 +216,7 @@ def test_an_empty_experiment_says_so() -> None:
     told = next(section for section in sections(report) if section.key == "metrics")
     assert all(row[1:5] == (DASH,) * 4 for row in told.sheets[0].rows)
     checks = next(section for section in sections(report) if section.key == "checks")
-    assert {row[-1] for row in checks.sheets[0].rows} == {"no data"}
+    assert all(row[-1].startswith("not judged, because ") for row in checks.sheets[0].rows)
 
 
 def test_three_arms_are_told_one_by_one() -> None:

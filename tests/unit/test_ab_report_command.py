@@ -10,6 +10,7 @@ import pytest
 from ab_testing.comparison import compare
 from ab_testing.evidence import Evidence
 from ab_testing.experiment import Experiment
+from ab_testing.state import Action
 from earmark.errors import ConfigurationError
 from earmark.rows import AgreementRow, AssignmentRow, PairRow, Row, TrialRow
 from earmark.settings import Settings
@@ -118,6 +119,21 @@ def test_every_format_is_printed_or_written(
     assert "nothing to compare" in " ".join(printed.split())
     if output == "json":
         assert json.loads(printed)["state"] == "running"
+
+
+def test_an_earlier_version_is_shown_after_a_new_one_began(settings: Settings) -> None:
+    """The latest where none is named; one that never was is refused."""
+    backend = connect(settings)
+    registry = make_registry(backend, lambda: BEGAN + timedelta(days=1))
+    registry.decide("demo", Action.COMPLETE, actor="dana", reason="told what it could")
+    registry.start(Experiment(name="demo", version=2), actor="dana", reason="again")
+    clock = lambda: BEGAN + timedelta(days=2)  # noqa: E731  # as short as it gets
+    backend.warehouse.append(trials())
+    assert read_report(backend, "demo", clock).experiment.version == 2
+    first = read_report(backend, "demo", clock, version=1)
+    assert (first.experiment.version, first.state, sum(arm.ended for arm in first.arms)) == (1, "completed", JOBS)
+    with pytest.raises(ConfigurationError, match=r"demo has no version 3 .*there are: 1, 2"):
+        read_report(backend, "demo", clock, version=3)
 
 
 def test_an_unknown_name_is_refused(settings: Settings) -> None:
