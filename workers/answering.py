@@ -44,7 +44,7 @@ PRIMARY_WAIT_S = 5.0
 ARM_TIMEOUT_S = 30.0
 """Most seconds that the model of an arm may take over a batch, plus its audio length."""
 
-ARM_LOST_LATEST_S = 45.0
+ARM_LOST_LATEST_S = 30.0
 """The same where each attempt takes long: two that failed are enough then."""
 
 Answered = list[tuple[Flight, Answer]]
@@ -123,11 +123,16 @@ class Answering:
         self._call_fallback()
 
     def _choose(self) -> None:
-        """Say for each job that is ready who is to hear it, by what its experiment says now."""
+        """Say for each job that is ready who is to hear it, by what its experiment says now.
+
+        None waits behind a batch that an arm is in trouble with: those who wait keep others from being leased.
+        """
+        stuck = [each.model for each in self._predicting if each.overtime or each.model.shaky]
         for flight in list(self._ready):
             job = flight.lease.job
             own = self._default if job.exposure is None else self._arms.find(job)
-            down = own is not self._default and (flight.shunned or (own is not None and not own.usable))
+            unfit = own is not None and (own in stuck or not own.usable)
+            down = own is not self._default and (flight.shunned or unfit)
             flight.diverted = own is None or down
             flight.model = self._default if own is None or down else own
             if flight.diverted and flight.shadow:
@@ -184,11 +189,12 @@ class Answering:
         return [flight for flight in self._ready if flight.model is not None and self._free(flight.model)]
 
     def _free(self, model: Primary) -> bool:
-        """Whether a model may begin: one at a time, but the default need not wait for an arm that takes too long."""
+        """Whether a model may begin: one at a time, but the default need not wait for an arm that is in trouble."""
         if model.outage.resting:
             return False
         return not self._predicting or (
-            model is self._default and all(each.model is not model and each.overtime for each in self._predicting)
+            model is self._default
+            and all(each.model is not model and (each.overtime or each.model.shaky) for each in self._predicting)
         )
 
     def _call_fallback(self) -> None:
@@ -251,9 +257,14 @@ class Answering:
         except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
             answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
             _log.exception("batch.failed")
-        model.failed_starts = 0
-        model.shaky = False
-        model.outage.over()
+        if model is not self._default and all(isinstance(answer, TransientError) for answer in answers):
+            if model.shaky or isinstance(answers[0], TimedOut):  # else the recording may be at fault
+                self._unwell(model, batch, str(answers[0]))
+            model.shaky = True
+        else:
+            model.failed_starts = 0
+            model.shaky = False
+            model.outage.over()
         # One clip that fails alone a second time is at fault itself; so says its history.
         if all(isinstance(answer, TransientError) for answer in answers) and not batch[0].suspect:
             model.breaker.failed(ModelUnavailable(f"every clip of a batch failed: {answers[0]}"))
@@ -270,18 +281,13 @@ class Answering:
 
     def _failed(self, error: ModelUnavailable, batch: list[Flight], model: Primary) -> None:
         """No clip is at fault: no try is spent, and there is a pause before the next start."""
-        model.failed_starts += 1
-        pause_s = model.outage.failed(error)
         model.breaker.withdrawn()
         if model is not self._default:
-            model.shaky = True
-            lasted_s, attempts = model.outage.lasted_s, model.failed_starts
-            if (attempts >= MODEL_STARTS_MAX and lasted_s >= ARM_LOST_S) or (
-                attempts > 1 and lasted_s >= ARM_LOST_LATEST_S
-            ):
-                self._arms.lost(batch[0].lease.job, str(error))
+            self._unwell(model, batch, str(error))
             self._ready += batch  # for the default to hear
             return
+        model.failed_starts += 1
+        pause_s = model.outage.failed(error)
         for flight in batch:
             if self._second.exists and self._second.refusal(flight.lease.job) is None and not flight.primary_only:
                 self._ready.append(flight)
@@ -290,17 +296,24 @@ class Answering:
         if model.failed_starts >= MODEL_STARTS_MAX:
             raise error
 
+    def _unwell(self, model: Primary, batch: list[Flight], why: str) -> None:
+        """Let the model of an arm rest, and tell of it when it has failed for long without an answer in between."""
+        model.shaky = True
+        model.failed_starts += 1
+        model.outage.failed(ModelUnavailable(why))
+        patience_s = ARM_LOST_S if model.failed_starts >= MODEL_STARTS_MAX else ARM_LOST_LATEST_S
+        if model.failed_starts > 1 and model.outage.lasted_s >= patience_s:
+            self._arms.lost(batch[0].lease.job, why)
+
     def _broke(self, error: TransientError, batch: list[Flight], model: Primary) -> None:
         """An arm crashed or hung over several clips: the default hears them, and the arm a single one next.
 
         Which clip was at fault is not looked for, so it counts as one failure of the arm and as no try of anybody.
         """
-        model.shaky = True
+        self._unwell(model, batch, str(error))
         model.breaker.failed(error)
         event(_log, "arm.broke_over_batch", level=logging.WARNING, model=model.name, jobs=len(batch), error=str(error))
-        heard = [flight for flight in batch if not flight.diverted]
-        if heard:
-            self._arms.tried(heard[0].lease.job, ok=False)
+        self._arms.tried(batch[0].lease.job, ok=False)
         for flight in batch:
             flight.shunned = True
         self._ready += batch
