@@ -18,6 +18,7 @@
     ├── StorageError
     │   ├── ObjectMissing         no such object, or not in that generation
     │   ├── PreconditionFailed    a write or delete lost a race
+    │   ├── ObjectHeld            a legal hold keeps it
     │   └── InvalidName           a name no store can hold
     └── ConfigurationError        a setting, file or missing package; fails at start
 
@@ -179,6 +180,12 @@ class PreconditionFailed(StorageError):
     """The object changed since it was looked at."""
 
     kind = "precondition_failed"
+
+
+class ObjectHeld(StorageError):
+    """A legal hold keeps the object from being deleted or overwritten."""
+
+    kind = "object_held"
 
 
 class InvalidName(StorageError):

@@ -69,6 +69,8 @@ class ObjectInfo:
     size_bytes: int
     created_at: datetime
     content_type: str
+    held: bool = False
+    """Whether ``protect`` keeps it from being deleted or overwritten."""
 
 
 class ObjectStore(Protocol):
@@ -112,6 +114,17 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def protect(
+        self, name: str, *, if_generation: int, held: bool | None = None, not_needed_after: datetime | None = None
+    ) -> bool:
+        """Change what becomes of that generation without changing it; False where there is no such object.
+
+        While ``held``, a delete or an overwrite raises ``ObjectHeld`` and changes nothing.  ``not_needed_after`` tells
+        a store that cleans up by itself when nobody can need the object any more; it only ever moves later.  ``None``
+        leaves either as it is.  Raises ``PreconditionFailed`` when the object has another generation.
+        """
+        ...
+
 
 class Warehouse(Protocol):
     """Rows for analysts.  All methods raise ``Unavailable`` when the warehouse cannot be reached."""
@@ -127,8 +140,18 @@ class Warehouse(Protocol):
         """
         ...
 
-    def purge(self, table: str, *, before: datetime, tenant: str | None = None) -> int:
-        """Remove the rows of a table older than ``before`` (of one tenant, if named); returns how many."""
+    def purge(
+        self,
+        table: str,
+        *,
+        before: datetime,
+        tenant: str | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> int:
+        """Remove the rows of a table older than ``before`` (of one tenant, if named); returns how many.
+
+        With ``only``, those whose column has one of the values: ``{"job_id": [...]}``.
+        """
         ...
 
 

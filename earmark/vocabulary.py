@@ -27,6 +27,34 @@ class Origin(StrEnum):
     BATCH = "batch"
 
 
+class ObjectClass(StrEnum):
+    """What an object is, as far as keeping it goes."""
+
+    UPLOAD = "upload"
+    """A customer's audio."""
+    RESULT = "result"
+    """The record of an analysis."""
+    TEMPORARY = "temporary"
+    """Audio that nobody wants back once its job has ended."""
+
+
+class ObjectState(StrEnum):
+    """Where an object of the catalogue stands."""
+
+    ACTIVE = "active"
+    NOTICED = "noticed"
+    """Its customer was told when it goes."""
+    DELETED = "deleted"
+    REPLACED = "replaced"
+    """Somebody put another object in its place."""
+    ARCHIVED = "archived"
+    """It lies in the archive now, which has a row of its own for it."""
+    MISSING = "missing"
+    """It is not there, and it was not us who deleted it."""
+    ERASED = "erased"
+    """Deleted at its customer's request."""
+
+
 class ContentType(StrEnum):
     """What kind of sound a recording is."""
 

@@ -1,0 +1,66 @@
+"""``Scope``: what a hold, an extension or an erasure is about: an object, all below a prefix, or a customer."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from earmark.domain import TenantName
+from earmark.metadata import Frozen
+from earmark.rows import CatalogueRow
+
+ADDRESS = "gs://"
+
+
+class Scope(Frozen):
+    """Exactly one of the three."""
+
+    kind: Literal["object", "prefix", "tenant"]
+    bucket: str = ""
+    name: str = ""
+    """Of the object, or what names begin with."""
+    tenant: TenantName | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Scope":
+        if (self.kind == "tenant") != (self.tenant is not None) or (self.kind != "tenant") != bool(self.bucket):
+            message = "a scope is a tenant, or a bucket and a name"
+            raise ValueError(message)
+        if self.kind == "object" and not self.name:
+            message = "an object has a name"
+            raise ValueError(message)
+        return self
+
+    def covers(self, row: CatalogueRow) -> bool:
+        """Whether an object is meant, in whatever generation."""
+        match self.kind:
+            case "tenant":
+                return row.tenant == self.tenant
+            case "prefix":
+                return row.bucket == self.bucket and row.name.startswith(self.name)
+        return (row.bucket, row.name) == (self.bucket, self.name)
+
+    def __str__(self) -> str:
+        """For a person: ``tenant acme``, ``uploads/acme/song.wav``, ``uploads/acme/*``."""
+        if self.kind == "tenant":
+            return f"tenant {self.tenant}"
+        return f"{self.bucket}/{self.name}{'*' if self.kind == 'prefix' else ''}"
+
+
+def read_scope(*, target: str | None = None, prefix: str | None = None, tenant: str | None = None) -> Scope:
+    """A scope from what was written: ``uploads/acme/song.wav``, with or without ``gs://``.
+
+    Raises:
+        ValueError: none or several were given, or one is malformed.
+    """
+    given = [each for each in (target, prefix, tenant) if each]
+    if len(given) != 1:
+        message = "name one of an object, a prefix and a tenant"
+        raise ValueError(message)
+    if tenant:
+        return Scope(kind="tenant", tenant=tenant)
+    address = given[0].removeprefix(ADDRESS).partition("#")[0]
+    bucket, slash, name = address.partition("/")
+    if not bucket or not slash or (target and not name):
+        message = f"{given[0]!r} is no address of the form BUCKET/NAME"
+        raise ValueError(message)
+    return Scope(kind="object" if target else "prefix", bucket=bucket, name=name)
