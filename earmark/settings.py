@@ -127,6 +127,26 @@ class Settings(BaseModel):
     dead_letter_replays: int = Field(
         3, ge=1, le=100, description="Replays of a dead letter that may fail before it is quarantined."
     )
+    retention_rate_per_s: float = Field(
+        800.0, gt=0, le=5000, description="Most deletions a second; a bucket of Cloud Storage takes about 1,000 writes."
+    )
+    retention_page: str = Field(
+        "",
+        max_length=1000,
+        pattern=r"^(https?://\S+)?$",
+        description="Page that notices link to; `{notice}` and `{tenant}` in it are replaced.  Empty = no link.",
+    )
+    retention_contact: str = Field(
+        "", max_length=200, description="Whom customers can ask about a notice, as an address or a telephone number."
+    )
+    smtp_host: str = Field("", max_length=255, description="Mail server for notices; empty = no mail is sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How mail is encrypted on its way to the server; `none` is for this machine only."
+    )
+    smtp_user: str = Field("", max_length=255, description="Name to log in with; empty = no login.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password to log in with.")
+    smtp_from: str = Field("", max_length=320, description="Address that notices come from.")
     actor: str = Field(
         "", max_length=200, description="Who acts, for the audit log; empty = the name of the operating system's user."
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from earmark.domain import TenantName
 from earmark.errors import ConfigurationError
@@ -28,6 +28,19 @@ class Tenant(Frozen):
     """Longest recording taken; ``None`` = the system's limit."""
     fallback_daily_usd: Annotated[float, Field(ge=0)] | None = None
     """Dollars the fallback may cost a day for this tenant; ``None`` = what is set for all."""
+    notice_email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")] | None = None
+    """Where to write before something is deleted; ``None`` = no mail."""
+    notice_webhook: Annotated[str, Field(max_length=2000, pattern=r"^https?://\S+$")] | None = None
+    """Address that is called before something is deleted; ``None`` = none is."""
+    notice_secret: SecretStr | None = None
+    """What calls of the webhook are signed with, as ``whsec_…`` of the Standard Webhooks; it must be there with it."""
+
+    @model_validator(mode="after")
+    def _signed(self) -> "Tenant":
+        if (self.notice_webhook is None) != (self.notice_secret is None):
+            message = "notice_webhook and notice_secret belong together: set both or none"
+            raise ValueError(message)
+        return self
 
 
 class Tenants:
@@ -39,6 +52,7 @@ class Tenants:
         tier = "enterprise"
         region = "europe-west1"
         max_input_bytes = 500_000_000
+        notice_email = "archive@acme.example"
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -77,7 +91,12 @@ def _read(path: Path) -> dict[str, Tenant]:
     for name, table in tables.items():
         try:
             tenants[name] = Tenant.model_validate({"name": name, **table})
-        except (ValidationError, TypeError) as error:
-            message = f"Tenant {name} in {path} is wrong: {error}"
-            raise ConfigurationError(message) from error
+        except TypeError:
+            message = f"{name} in {path} is no tenant: write a table [{name}]"
+            raise ConfigurationError(message) from None
+        except ValidationError as error:
+            # Told without the values: a secret may be among them.
+            faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            message = f"Tenant {name} in {path} is wrong: {faults.removeprefix(': Value error, ')}"
+            raise ConfigurationError(message) from None
     return tenants

@@ -1,0 +1,14 @@
+-- What is kept for each tenant: objects and bytes by class and state, and since when.
+-- @tenant STRING = ''    one tenant; empty = all
+
+SELECT
+  tenant,
+  object_class,
+  state,
+  COUNT(*) AS objects,
+  SUM(size_bytes) AS size_bytes,
+  MIN(FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', created_at)) AS oldest_at
+FROM catalogue
+WHERE @tenant = '' OR tenant = @tenant
+GROUP BY tenant, object_class, state
+ORDER BY tenant, object_class, state
