@@ -27,11 +27,16 @@ test: $(DEV)/.made $(BIGQUERY)/.made ## Run every check and every test
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory --jobs=2 --keep-going test-units test-systems
 
-test-units: $(DEV)/.made # the half that computes
-	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/units tests/unit tests/gpu
+# Two halves that take about as long as each other on two cores: the units compute and the flows wait, so the contracts
+# are dealt out between them by name.
+EARLY := $(wildcard tests/contracts/test_[a-l]*.py)
+LATE := $(filter-out $(EARLY),$(wildcard tests/contracts/test_*.py))
 
-test-systems: $(DEV)/.made $(BIGQUERY)/.made # the half that mostly waits for processes and servers
-	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/systems tests/contracts tests/flows
+test-units: $(DEV)/.made $(BIGQUERY)/.made
+	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/units tests/unit tests/gpu $(EARLY)
+
+test-systems: $(DEV)/.made $(BIGQUERY)/.made
+	$(DEV)/bin/python -m pytest -q -o cache_dir=.pytest_cache/systems tests/flows $(LATE)
 
 check: $(DEV)/.made ## Lint, types, import rules
 	$(DEV)/bin/ruff check .

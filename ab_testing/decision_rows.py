@@ -3,6 +3,7 @@
 import json
 
 from ab_testing.state import Course, Decision, dumped
+from earmark.audit import AuditEntry
 from earmark.rows import AuditRow, ExperimentRow, Row
 
 
@@ -34,3 +35,17 @@ def decision_rows(course: Course, decision: Decision) -> list[Row]:
             detail=decision.evidence or f"{decision.before} to {decision.state}, coverage {decision.coverage:g}",
         ),
     ]
+
+
+def decision_entry(course: Course, decision: Decision) -> AuditEntry:
+    """A decision as it goes into the chain of the audit trail before it is in force."""
+    return AuditEntry(
+        at=decision.at,
+        actor=decision.actor,
+        action=f"experiment.{decision.action}",
+        target=f"{course.name}:{decision.version}",
+        before=str(decision.before),
+        after=str(decision.state),
+        reason=decision.reason,
+        detail=f"coverage {decision.coverage:g}",
+    )

@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 
 from ab_testing import lifecycle
 from ab_testing.courses import FOLDER, Courses, name_of
-from ab_testing.decision_rows import decision_rows
+from ab_testing.decision_rows import decision_entry, decision_rows
 from ab_testing.experiment import Experiment
 from ab_testing.lifecycle import Say
 from ab_testing.overlap import check_dealing, check_overlap
 from ab_testing.state import Action, Course, Decision, Trial
+from earmark.audit import Auditing, nothing_audited
 from earmark.errors import ConfigurationError, EarmarkError, PreconditionFailed, Unavailable
 from earmark.log import event
 from earmark.ports import Clock, ObjectInfo, ObjectStore, Warehouse
@@ -62,9 +63,14 @@ class Registry:
         clock: Clock,
         *,
         warehouse: Warehouse | None = None,
+        chain: Auditing = nothing_audited,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the state store, and the warehouse that decisions are told to; ``None`` = somebody else tells them."""
+        """Take the state store, and the warehouse that decisions are told to; ``None`` = somebody else tells them.
+
+        ``chain`` hears of a decision before it is in force, and writes no row of it.
+        """
+        self._chain = chain
         self._courses = Courses(store)
         self._clock = clock
         self._warehouse = warehouse
@@ -183,6 +189,7 @@ class Registry:
                 made = after.decisions[len(before.decisions) if before else 0 :]
                 for decision in made:
                     decision_rows(after, decision)  # what cannot be told is not done
+                self._chain([decision_entry(after, decision) for decision in made])
                 try:
                     self._courses.write(after, generation)
                 except PreconditionFailed:

@@ -122,6 +122,7 @@ class InputFault(StrEnum):
     CHANGED = "changed"
     REGION = "region"
     MALFORMED_JOB = "malformed_job"
+    ERASED = "erased"
 
 
 REMEDIES: dict[InputFault, str] = {
@@ -138,6 +139,7 @@ REMEDIES: dict[InputFault, str] = {
     InputFault.TOO_COSTLY: "It expands beyond the decoder's limits; convert it to plain WAV or FLAC.",
     InputFault.CHANGED: "It changed after it was queued; submit it again.",
     InputFault.REGION: "Serve this tenant with a model that runs here, or name the region at its provider.",
+    InputFault.ERASED: "It was erased at its owner's request; `earmark retention readmit` lets it come again.",
     InputFault.MALFORMED_JOB: "The queue held a message that is no job; it was set aside, its bytes untouched.",
 }
 """What a person can do about each fault."""

@@ -134,7 +134,13 @@ class Settings(BaseModel):
         "",
         max_length=1000,
         pattern=r"^(https?://\S+)?$",
-        description="Page that notices link to; `{notice}` and `{tenant}` in it are replaced.  Empty = no link.",
+        description="Page that notices link to; `{tenant}` and `{day}` in it are replaced.  Empty = no link.",
+    )
+    retention_upgrade_page: str = Field(
+        "",
+        max_length=1000,
+        pattern=r"^(https?://\S+)?$",
+        description="Page where a customer moves to a higher tier, for notices; filled in likewise.",
     )
     retention_contact: str = Field(
         "", max_length=200, description="Whom customers can ask about a notice, as an address or a telephone number."

@@ -1,13 +1,15 @@
 """``Catalogue``: the port to the rows about every object we keep; and which objects are the same."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from earmark.catalogued import object_id
 from earmark.rows import CatalogueRow
 from earmark.vocabulary import ObjectClass, ObjectState
+
+__all__ = ["LIVE", "Catalogue", "Count", "Cutoff", "Group", "object_id"]
 
 LIVE = frozenset({ObjectState.ACTIVE, ObjectState.NOTICED})
 """States of an object that is there."""
@@ -24,7 +26,7 @@ class Group:
     oldest_at: datetime
     """``created_at`` of the oldest."""
     tier: str
-    """Of the row written last, for customers of whom nothing else is known."""
+    """That the youngest of them came with, for customers of whom nothing else is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,3 @@ class Catalogue(Protocol):
     ) -> Iterator[CatalogueRow]:
         """Live objects of a bucket in order of the UTF-8 bytes of their names, then of generation."""
         ...
-
-
-def object_id(bucket: str, name: str, generation: int) -> str:
-    """Identity of one generation of an object: the first 128 bits, in hex, of SHA-256 over bucket, name, generation.
-
-    It stands for the object where its name must not appear, as in the audit log.
-    """
-    return hashlib.sha256(f"{bucket}\0{name}\0{generation}".encode()).hexdigest()[:32]

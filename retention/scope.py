@@ -2,13 +2,20 @@
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from earmark.domain import TenantName
 from earmark.metadata import Frozen
 from earmark.rows import CatalogueRow
 
 ADDRESS = "gs://"
+_ORIGINS = {"archive": "uploads"}
+"""What lies in the archive is still the upload it was: what is said of that holds for it."""
+
+
+def origin_of(bucket: str) -> str:
+    """The bucket that an object of this one came to first."""
+    return _ORIGINS.get(bucket, bucket)
 
 
 class Scope(Frozen):
@@ -19,6 +26,11 @@ class Scope(Frozen):
     name: str = ""
     """Of the object, or what names begin with."""
     tenant: TenantName | None = None
+
+    @field_validator("bucket")
+    @classmethod
+    def _origin(cls, bucket: str) -> str:
+        return origin_of(bucket)
 
     @model_validator(mode="after")
     def _one(self) -> "Scope":
@@ -31,13 +43,13 @@ class Scope(Frozen):
         return self
 
     def covers(self, row: CatalogueRow) -> bool:
-        """Whether an object is meant, in whatever generation."""
+        """Whether an object is meant, in whatever generation, in the archive too."""
         match self.kind:
             case "tenant":
                 return row.tenant == self.tenant
             case "prefix":
-                return row.bucket == self.bucket and row.name.startswith(self.name)
-        return (row.bucket, row.name) == (self.bucket, self.name)
+                return origin_of(row.bucket) == self.bucket and row.name.startswith(self.name)
+        return (origin_of(row.bucket), row.name) == (self.bucket, self.name)
 
     def __str__(self) -> str:
         """For a person: ``tenant acme``, ``uploads/acme/song.wav``, ``uploads/acme/*``."""

@@ -3,26 +3,31 @@
 Notifications about them come twice, in any order, or not at all.  ``routed/<bucket>/<object>`` remembers for each
 object which generation was routed and what was in it, so that a second notification costs one look and no reading,
 and so that what was missed can be found by comparing two listings.
+
+The catalogue hears of each, of those that were rejected too: they lie in the bucket until their time is over.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import Final
 
 from earmark.address import Address
+from earmark.catalogued import catalogue_row
 from earmark.domain import Upload
 from earmark.errors import ConfigurationError, InputFault, InputRejected, InvalidName, ObjectMissing, PreconditionFailed
+from earmark.kept_bucket import KeptBucket
 from earmark.log import event
 from earmark.ports import Clock, ObjectInfo, ObjectStore
 from earmark.vocabulary import Origin
 from router.intake import display
 from router.router import Known, Router
-from router.tenants import Tenants
+from router.tenants import Tenant, Tenants
 
 _log = logging.getLogger(__name__)
 PREFIX: Final = "routed/"
@@ -51,6 +56,8 @@ class Routed:
     arrival: Arrival
     job_id: str | None = None
     error: InputRejected | None = None
+    content_sha256: str | None = None
+    """Of what was read."""
 
 
 class Arrivals:
@@ -66,9 +73,19 @@ class Arrivals:
         tenants: Tenants,
         max_input_bytes: int,
         clock: Clock,
+        uri_of: Callable[[ObjectInfo], str] | None = None,
+        kept: KeptBucket | None = None,
+        refuse: Callable[[Upload], None] = lambda _: None,
     ) -> None:
-        """Take the bucket by name and as a store, and the one that remembers."""
+        """Take the bucket by name and as a store, and the one that remembers.
+
+        ``uri_of`` says where workers find an object, ``None`` = at its ``gs:`` address; ``kept`` is the bucket where it
+        is one of ours; ``refuse`` raises ``InputRejected`` for an upload that nobody may hear.
+        """
         self._bucket = bucket
+        self._uri_of = uri_of or (lambda info: Address(bucket, info.name, info.generation).uri)
+        self._kept = kept
+        self._refuse = refuse
         self._markers = f"{PREFIX}{bucket}/"
         self._uploads = uploads
         self._state = state
@@ -88,7 +105,7 @@ class Arrivals:
             Unavailable: a store or a queue cannot be reached; try again.
         """
         info = self._uploads.stat(name)
-        uri = Address(self._bucket, name, info.generation if info else generation).uri
+        uri = self._uri_of(info) if info else Address(self._bucket, name, generation).uri
         if info is None or (generation is not None and generation != info.generation):
             event(_log, "upload.superseded", uri=display(uri))
             return Routed(uri, Arrival.SUPERSEDED)
@@ -100,10 +117,10 @@ class Arrivals:
             routed = self._route(info, uri)
         except ObjectMissing:
             return Routed(uri, Arrival.SUPERSEDED)
-        except InputRejected as rejection:
-            event(_log, "upload.rejected", level=logging.WARNING, uri=display(uri), kind=rejection.fault,
-                  error=rejection.message)  # fmt: skip
-            routed = Routed(uri, Arrival.REJECTED, error=rejection)
+        if routed.error is not None:
+            event(_log, "upload.rejected", level=logging.WARNING, uri=display(uri), kind=routed.error.fault,
+                  error=routed.error.message)  # fmt: skip
+        self._catalogue(info, routed, replaced=marker is not None)
         self._remember(info, routed, marker)
         return routed
 
@@ -117,10 +134,38 @@ class Arrivals:
             if marker is None or marker.name.removeprefix(self._markers) != info.name or not self._covers(marker, info):
                 yield info
 
+    def forget_gone(self, prefix: str = "") -> int:
+        """Forget objects that are gone, for their names are a customer's; returns how many.
+
+        One that comes back at this very moment is routed once more, which changes nothing.
+        """
+        forgotten = 0
+        present = self._uploads.scan(prefix)
+        info = next(present, None)
+        for marker in self._state.scan(self._markers + prefix):
+            name = marker.name.removeprefix(self._markers)
+            while info is not None and info.name.encode() < name.encode():
+                info = next(present, None)
+            if (info is None or info.name != name) and self._clock() - marker.created_at > _SURE:
+                with contextlib.suppress(PreconditionFailed):
+                    forgotten += self._state.delete(marker.name, if_generation=marker.generation)
+        return forgotten
+
     def _route(self, info: ObjectInfo, uri: str) -> Routed:
-        owner, _, rest = info.name.partition("/")
+        content_sha256 = None
         try:
-            tenant = self._tenants.find(owner if rest else "")
+            upload = self._upload(info, uri)
+            content_sha256 = upload.content_sha256
+            self._refuse(upload)
+            [routed] = self._router.route([upload])
+        except InputRejected as rejection:
+            return Routed(uri, Arrival.REJECTED, error=rejection, content_sha256=content_sha256)
+        arrival = Arrival.KNOWN if isinstance(routed, Known) else Arrival.QUEUED
+        return Routed(uri, arrival, self._router.identity(upload), content_sha256=content_sha256)
+
+    def _upload(self, info: ObjectInfo, uri: str) -> Upload:
+        try:
+            tenant = self._tenant_of(info)
         except ConfigurationError as error:
             message = f"{display(uri)} belongs to no tenant: {error}"
             raise InputRejected(
@@ -132,7 +177,7 @@ class Arrivals:
         digest = hashlib.sha256()
         for chunk in self._uploads.read(info.name, generation=info.generation):
             digest.update(chunk)
-        upload = Upload(
+        return Upload(
             uri=uri,
             tenant=tenant.name,
             tier=tenant.tier,
@@ -142,9 +187,31 @@ class Arrivals:
             received_at=self._clock().astimezone(UTC),
             region=tenant.region,
         )
-        [routed] = self._router.route([upload])
-        arrival = Arrival.KNOWN if isinstance(routed, Known) else Arrival.QUEUED
-        return Routed(uri, arrival, self._router.identity(upload))
+
+    def _tenant_of(self, info: ObjectInfo) -> Tenant:
+        owner, _, rest = info.name.partition("/")
+        return self._tenants.find(owner if rest else "")
+
+    def _catalogue(self, info: ObjectInfo, routed: Routed, *, replaced: bool) -> None:
+        """Tell the catalogue of an object; one that is nobody's is left for the inventory to tell of."""
+        if self._kept is None:
+            return
+        try:
+            tenant = self._tenant_of(info)
+        except ConfigurationError:
+            return
+        row = catalogue_row(
+            self._kept.name,
+            info,
+            tenant=tenant.name,
+            tier=tenant.tier,
+            object_class=self._kept.object_class,
+            region=tenant.region,
+            content_sha256=routed.content_sha256,
+            job_id=routed.job_id,
+            created_at=None if self._kept.dates_itself else max(info.created_at, self._clock()),
+        )
+        self._kept.came(row, replaced=replaced)
 
     def _covers(self, marker: ObjectInfo, info: ObjectInfo) -> bool:
         """Whether the marker is about this generation; only one that was written soon after it has to be read."""

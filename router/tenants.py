@@ -60,6 +60,11 @@ class Tenants:
         self._path = path
         self._known: Mapping[str, Tenant] = {} if path is None else _read(path)
 
+    @property
+    def tiers(self) -> dict[str, str]:
+        """The tier of each tenant of the file."""
+        return {name: tenant.tier.value for name, tenant in self._known.items()}
+
     def find(self, name: str) -> Tenant:
         """A tenant by name.
 

@@ -9,12 +9,12 @@ from ab_testing.experiment import Experiment, load_experiment
 from ab_testing.overlap import units_left
 from ab_testing.registry import Change, Registry
 from ab_testing.state import Action, Course, Decision, State
+from earmark.actor import actor_name
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError
 from earmark.log import masked
 from earmark.ports import Clock
 from earmark.settings import Settings
-from router.dead_letters.audit import actor_name
 from runtime.dlq_desk import say
 from runtime.experiments import arm_spec, make_registry
 from runtime.wiring import connect

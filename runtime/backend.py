@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final, Protocol
 
+from earmark.address import Address
 from earmark.domain import Record, Upload
-from earmark.ports import ObjectStore, Queue, Warehouse
+from earmark.kept_bucket import KeptBucket
+from earmark.ports import ObjectInfo, ObjectStore, Queue, Warehouse
 from earmark.vocabulary import Lane
+from retention.catalogue import Catalogue
 from router.claims import Claims, NoClaims
 
 
@@ -25,6 +28,14 @@ class QueueDepth:
     oldest_age_s: float | None
     """Seconds for which the longest due of the waiting jobs has been due; 0 when none waits."""
 
+
+UPLOADS: Final = "uploads"
+RESULTS: Final = "results"
+TEMPORARY: Final = "temporary"
+ARCHIVE: Final = "archive"
+"""Short names of the buckets that the catalogue knows."""
+BUCKETS: Final = (UPLOADS, RESULTS, TEMPORARY, ARCHIVE, "state", "audit", "notices")
+"""Short names of all buckets of ours; on Google Cloud a topic stands for the last."""
 
 Arrive = Callable[[str, str, int | None], object]
 """Takes bucket, name and generation of a new object; may raise ``Unavailable``, and then is called again."""
@@ -54,6 +65,22 @@ class Backend:
     state: ObjectStore
     """What has to be remembered of jobs outside of queues: letters, claims, tries."""
     warehouse: Warehouse
+    catalogue: Catalogue
+    temporary: ObjectStore
+    """Audio that nobody wants back once its job has ended."""
+    archive: ObjectStore
+    """Audio that is kept for long and read seldom."""
+    audit: ObjectStore
+    """The links of the audit trail."""
+    bucket: Callable[[str], ObjectStore]
+    """Opens a bucket: by the short name that the catalogue has, or any other by its full name, where there is one."""
+    kept: Mapping[str, KeptBucket]
+    """Those that customers' audio comes into, by short name: ``uploads`` and ``temporary``."""
+    uri_of: Callable[[str, ObjectInfo], str]
+    """Where workers find an object of a bucket of ours."""
+    object_of: Callable[[str], Address | None]
+    """Bucket (its short name), name and generation, where it is known, of what lies at an upload's address; ``None`` =
+    it is in no bucket of ours."""
     scratch: Path
     """A folder for decoded audio."""
     results_place: str
@@ -66,11 +93,13 @@ class Backend:
     """What keeps two routers from queueing the same job."""
     announce: Callable[[Sequence[Record]], None] = nobody_listens
     """Tells whoever listens that jobs ended."""
+    publish_notice: Callable[[Mapping[str, Any]], None] = lambda _: None
+    """Tells whoever listens what will be deleted of a customer: one CloudEvent, that may come twice."""
     chores: Sequence[Callable[[], object]] = ()
     """Bounded steps for a worker to take now and then."""
-    upload_bucket: str = ""
-    """The bucket whose new objects ``listen`` tells of; empty = there is none."""
-    bucket: Callable[[str], ObjectStore] | None = None
-    """Opens any bucket by name."""
+    upload_bucket: str = UPLOADS
+    """Full name of the bucket ``uploads``, whose new objects ``listen`` tells of."""
+    short_name: Callable[[str], str | None] = lambda name: name
+    """What the catalogue calls a bucket; ``None`` = it is not ours, and nothing in it is catalogued."""
     listen: Callable[[Arrive], Listener] | None = None
     """Gives what runs until it is told to stop and calls back for each new object with bucket, name and generation."""

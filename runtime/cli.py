@@ -15,6 +15,7 @@ from earmark.settings import PREFIX, Effective, load, shown
 from earmark.vocabulary import Lane
 from runtime import exit_status
 from runtime.ab import ab
+from runtime.audit import audit
 from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
@@ -34,6 +35,7 @@ app = typer.Typer(
 
 app.add_typer(dlq, name="dlq")
 app.add_typer(ab, name="ab")
+app.add_typer(audit, name="audit")
 register_calibration(app)
 register_validate(app)
 
@@ -73,19 +75,29 @@ def analyze(
 
 @app.command(
     epilog="Examples:\n\n`earmark route ~/Music`\n\n`earmark route song.mp3 --tenant acme`\n\n"
+    "`earmark route song.mp3 --tenant acme --store`\n\n`earmark route --reconcile uploads/`\n\n"
     "`EARMARK_BACKEND=gcp earmark route`\n\n`EARMARK_BACKEND=gcp earmark route --reconcile gs://my-uploads/acme/`"
 )
 def route(
     paths: Annotated[list[str] | None, typer.Argument(help="Files and folders.", show_default=False)] = None,
     tenant: Tenant = "default",
     reconcile: Annotated[
-        str | None, typer.Option(help="Route what lies under gs://BUCKET/PREFIX and was never told of, and end.")
+        str | None,
+        typer.Option(help="Route what lies under uploads/PREFIX or gs://BUCKET/PREFIX and was never told of, and end."),
     ] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Put copies into the upload bucket, to be kept as the policy says.")
+    ] = False,
+    temporary: Annotated[
+        bool,
+        typer.Option("--temporary", help="Put copies into the temporary bucket; each goes when its job has ended."),
+    ] = False,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="Listen until nothing is waiting.")] = False,
 ) -> None:
     """Queue files and folders and return at once; `earmark work` does the work.  Prints one JSON line per input.
 
-    Without files, on Google Cloud, listens for new objects in the upload bucket until SIGTERM or Ctrl-C.
+    On one machine files are heard where they lie and never touched, unless copies are asked for.  Without files, on
+    Google Cloud, listens for new objects in the upload bucket until SIGTERM or Ctrl-C.
     """
     from runtime import routing  # noqa: PLC0415
 
@@ -93,8 +105,12 @@ def route(
     if paths and reconcile is not None:
         message = "Name files or --reconcile, not both."
         raise ConfigurationError(message)
+    if (store or temporary) and (store is temporary or not paths):
+        message = "--store and --temporary are about files: name some, and one of the two."
+        raise ConfigurationError(message)
     if paths:
-        raise typer.Exit(routing.route_paths(settings, _named(paths), tenant=tenant))
+        into = "uploads" if store else "temporary" if temporary else ""
+        raise typer.Exit(routing.route_paths(settings, _named(paths), tenant=tenant, into=into))
     if reconcile is not None:
         raise typer.Exit(routing.reconcile(settings, reconcile))
     raise typer.Exit(routing.listen(settings, until_empty=until_empty))
@@ -106,9 +122,12 @@ def init() -> None:
 
     For emulators and development.  Production uses Terraform, with the same names.
     """
-    from runtime.wiring import initialise  # noqa: PLC0415
+    from runtime.ordering import order  # noqa: PLC0415
+    from runtime.wiring import connect, initialise  # noqa: PLC0415
 
-    made = initialise(_settings(default_level="warning").settings)
+    settings = _settings(default_level="warning").settings
+    made = initialise(settings)  # among it the bucket of the audit log, so the entry follows
+    order(settings, connect(settings), "backend.init", detail=f"{len(made)} made")
     for name in made:
         print(name)  # noqa: T201
     Console(stderr=True, highlight=False).print(f"{len(made)} made; everything is there.", markup=False)

@@ -202,8 +202,8 @@ def _filters(
         tenant=tenant,
         kind=kind,
         model=model,
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=time_of("--since", since),
+        until=time_of("--until", until),
         states=chosen,
     )
 
@@ -218,7 +218,12 @@ def _chosen(filters: Filters) -> Filters:
     return filters
 
 
-def _time(option: str, text: str) -> datetime | None:
+def time_of(option: str, text: str) -> datetime | None:
+    """A time that was written as one or as so long ago; None for an empty text.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
     if not text:
         return None
     try:

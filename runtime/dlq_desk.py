@@ -1,7 +1,7 @@
 """``Desk``: the parts that the commands of ``earmark dlq`` work with, and which letters their arguments mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from earmark.actor import actor_name
+from earmark.audit import AuditTrail
 from earmark.clock import utc_now
+from earmark.domain import Job
 from earmark.errors import ConfigurationError
 from earmark.ports import Clock
 from earmark.settings import Settings
-from router.dead_letters.audit import Audit, actor_name
+from retention.tombstones import Tombstones
+from router.dead_letters.audit import Audit
 from router.dead_letters.changes import Terms
 from router.dead_letters.collector import Collector
 from router.dead_letters.letter import State
@@ -39,6 +43,8 @@ class Desk:
     terms: Terms
     actor: str
     clock: Clock
+    erased: Callable[[Job], bool]
+    """Whether what a job is about was erased."""
 
 
 def make_collector(settings: Settings, backend: Backend, letters: Letters, clock: Clock = utc_now) -> Collector:
@@ -46,17 +52,18 @@ def make_collector(settings: Settings, backend: Backend, letters: Letters, clock
     return Collector(
         dead=backend.dead,
         letters=letters,
-        audit=Audit(backend.warehouse),
+        audit=_audit(backend, clock),
         terms=_terms(settings),
         clock=clock,
         actor=actor_name(settings.actor),
+        erased=Tombstones(backend.state, clock).dropped,
     )
 
 
 @contextmanager
 def open_desk(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Iterator[Desk]:
     """The parts, after all that was buried so far is collected."""
-    audit, actor = Audit(backend.warehouse), actor_name(settings.actor)
+    audit, actor = _audit(backend, clock), actor_name(settings.actor)
     with Letters(backend.state) as letters:
         office = Office(
             letters=letters,
@@ -68,7 +75,8 @@ def open_desk(settings: Settings, backend: Backend, clock: Clock = utc_now) -> I
         collector = make_collector(settings, backend, letters, clock)
         collector.collect_all()
         collector.expire()
-        yield Desk(backend, letters, office, collector, audit, _terms(settings), actor, clock)
+        erased = Tombstones(backend.state, clock).dropped
+        yield Desk(backend, letters, office, collector, audit, _terms(settings), actor, clock, erased)
 
 
 def meant_ids(office: Office, filters: Filters, states: AbstractSet[State]) -> list[str]:
@@ -122,6 +130,10 @@ def selection(filters: Filters, states: AbstractSet[State]) -> Selection:
         since=filters.since,
         until=filters.until,
     )
+
+
+def _audit(backend: Backend, clock: Clock) -> Audit:
+    return Audit(backend.warehouse, AuditTrail(backend.audit, backend.warehouse, clock).intent)
 
 
 def _terms(settings: Settings) -> Terms:

@@ -95,6 +95,7 @@ def _replayer(
             terms=desk.terms,
             clock=desk.clock,
             actor=desk.actor,
+            erased=desk.erased,
         )
     replayer = Replayer(
         letters=desk.letters,
@@ -109,6 +110,7 @@ def _replayer(
         pace=Pace(options.rate, monotonic=time.monotonic),
         pause=pause,
         plan=plan,
+        erased=desk.erased,
     )
     watch.append(replayer)
     return replayer
@@ -142,7 +144,7 @@ def _told(progress: Progress, options: ReplayOptions, *, stopped: bool, named: b
             pass
     if progress.passed_over:
         say(
-            f"{progress.passed_over} passed over: answered, under way, discarded or quarantined by now "
+            f"{progress.passed_over} passed over: answered, under way, discarded, erased or quarantined by now "
             "(--include-quarantined, --state)."
         )
     for fingerprint, count in progress.newcomers.items():

@@ -16,6 +16,7 @@ from ab_testing.experiment import Arm
 from ab_testing.guard import Guard
 from ab_testing.registry import Registry
 from ab_testing.state import State, Trial
+from earmark.audit import AuditTrail
 from earmark.domain import Exposure, Job, Upload
 from earmark.errors import ConfigurationError, EarmarkError
 from earmark.log import event
@@ -46,7 +47,8 @@ def counters_place() -> str:
 
 def make_registry(backend: Backend, clock: Clock) -> Registry:
     """The experiments."""
-    return Registry(backend.state, clock, warehouse=backend.warehouse)
+    chain = AuditTrail(backend.audit, backend.warehouse, clock).intent
+    return Registry(backend.state, clock, warehouse=backend.warehouse, chain=chain)
 
 
 class Assigning:

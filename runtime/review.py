@@ -1,13 +1,15 @@
 """What ``earmark review`` does: keep a person's judgement of a stored answer as a row of the warehouse."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from earmark.actor import actor_name
+from earmark.audit import AuditEntry, Auditing, AuditTrail, nothing_audited
 from earmark.clock import utc_now
 from earmark.domain import Analysis, JobId, TenantName
 from earmark.errors import ConfigurationError
@@ -17,7 +19,6 @@ from earmark.ports import Clock, ObjectStore, Warehouse
 from earmark.rows import ReviewRow
 from earmark.settings import Settings
 from earmark.vocabulary import Basis
-from router.dead_letters.audit import actor_name
 from router.intake import display
 from runtime import exit_status
 from runtime.gathering import say
@@ -59,7 +60,30 @@ class Reviewer:
     results: ObjectStore
     warehouse: Warehouse
     name: str
+    audit: Auditing = nothing_audited
     clock: Clock = utc_now
+
+    def keep(self, rows: Sequence[ReviewRow]) -> None:
+        """Write down who judged which answers, then keep the rows.
+
+        Raises:
+            Unavailable: nothing was kept, or it is safe to keep it again.
+        """
+        self.audit(
+            [
+                AuditEntry(
+                    at=row.at,
+                    actor=self.name,
+                    action="review.add",
+                    target=row.job_id,
+                    tenant=row.tenant,
+                    after="right" if row.right else "wrong",
+                    detail=row.field if row.reviewer == self.name else f"{row.field}, for {row.reviewer}",
+                )
+                for row in rows
+            ]
+        )
+        self.warehouse.append(rows)
 
     def row(self, review: Review) -> ReviewRow:
         """The row of a review; the same answer judged again is a new version of the same row.
@@ -105,7 +129,7 @@ def review_one(settings: Settings, review: Review) -> int:
     """
     reviewer = _reviewer(settings)
     row = reviewer.row(review)
-    reviewer.warehouse.append([row])
+    reviewer.keep([row])
     verdict = "right" if row.right else "wrong"
     say(f"{row.field} {display(row.value)!r} of {row.job_id} is {verdict}, says {row.reviewer}.")
     return 0
@@ -129,9 +153,9 @@ def review_file(settings: Settings, path: Path) -> int:
             say(f"{place}: {error}")
             bad += 1
         if len(rows) >= ROWS_AT_ONCE:
-            reviewer.warehouse.append(rows)
+            reviewer.keep(rows)
             kept, rows = kept + len(rows), []
-    reviewer.warehouse.append(rows)
+    reviewer.keep(rows)
     kept += len(rows)
     if not kept:
         message = (
@@ -144,7 +168,8 @@ def review_file(settings: Settings, path: Path) -> int:
 
 def _reviewer(settings: Settings) -> Reviewer:
     backend = connect(settings)
-    return Reviewer(backend.results, backend.warehouse, actor_name(settings.actor))
+    trail = AuditTrail(backend.audit, backend.warehouse, utc_now)
+    return Reviewer(backend.results, backend.warehouse, actor_name(settings.actor), trail)
 
 
 def named_review(job_id: str, **fields: Any) -> Review:

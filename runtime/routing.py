@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -15,32 +16,45 @@ from router.arrivals import Arrival, Arrivals, Routed
 from router.intake import display
 from router.router import Known
 from runtime import exit_status
+from runtime.arriving import open_arrivals, placing_into
+from runtime.backend import BUCKETS, TEMPORARY
 from runtime.inputs import expand
+from runtime.ordering import order
+from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
 from runtime.signals import stoppable
-from runtime.wiring import connect, make_arrivals, make_intake, make_router
+from runtime.wiring import connect, make_intake, make_router
 
 AT_ONCE: Final = 8
 """Missed objects read at the same time."""
 
 
-def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> int:
-    """Queue inputs and say what became of each, a JSON line an input; returns the exit status."""
+def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str, into: str = "") -> int:
+    """Queue inputs and say what became of each, a JSON line an input; returns the exit status.
+
+    With ``into``, a copy of each is put into that bucket of ours first, and it is the copy that is heard.
+    """
     backend = connect(settings)
+    if into:
+        backend = replace(backend, place=placing_into(backend, into))
     router = make_router(settings, backend)
     upload = make_intake(settings, backend, tenant, Origin.COMMAND)
+    order(settings, backend, "uploads.route", tenant=tenant, detail=f"{len(paths)} paths")
     refused = False
     for found in expand(paths):
         if found.skipped:
             continue
         source = display(found.path)
         try:
-            [routed] = router.route([upload(found.path)])
+            placed = upload(found.path)
+            [routed] = router.route([placed])
         except InputRejected as rejection:
             refused = True
             _print(of_rejection(source, rejection).as_json())
         else:
             if isinstance(routed, Known):
+                if into == TEMPORARY:
+                    TemporaryUploads(backend.kept[TEMPORARY], backend.object_of).remove(placed)
                 _print({"source": source, "status": "known", "job_id": routed.record.job_id})
             else:
                 _print({"source": source, "status": "queued", "job_id": routed.job.id, "lane": routed.job.lane})
@@ -50,28 +64,36 @@ def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str) -> in
 def listen(settings: Settings, *, until_empty: bool) -> int:
     """Route new objects of the upload bucket as Cloud Storage tells of them; returns the exit status."""
     backend = connect(settings)
-    by_bucket: dict[str, Arrivals] = {backend.upload_bucket: make_arrivals(settings, backend)}
     if backend.listen is None:
-        message = "The backend local has no notifications.  Name files or folders, or set EARMARK_BACKEND=gcp."
+        message = "The backend local has no notifications.  Name files or folders, or give --reconcile uploads/."
         raise ConfigurationError(message)
+    by_bucket: dict[str, Arrivals] = {
+        backend.upload_bucket: open_arrivals(settings, backend, make_router(settings, backend))
+    }
 
     def arrive(bucket: str, name: str, generation: int | None) -> None:
         arrivals = by_bucket.get(bucket)
         if arrivals is not None:  # else it is about a bucket that is not for uploads
             _print(_line(arrivals.arrive(name, generation)))
 
+    order(settings, backend, "uploads.listen")
     with stoppable() as stop:
         backend.listen(arrive)(stop, until_empty=until_empty)
     return 0
 
 
 def reconcile(settings: Settings, uri: str) -> int:
-    """Route the objects under ``gs://bucket/prefix`` that were never routed; returns the exit status."""
+    """Route what lies under ``bucket/prefix`` and was never routed, and forget what is gone; returns the exit status.
+
+    The bucket is ``uploads``, or ``gs://`` and the full name of any other.
+    """
     bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-    if not uri.startswith("gs://") or not bucket:
-        message = f"{uri!r} is no address of the form gs://bucket/prefix."
+    if not bucket or (bucket not in BUCKETS and not uri.startswith("gs://")):
+        message = f"{uri!r} is no address: write uploads/PREFIX, or gs://BUCKET/PREFIX."
         raise ConfigurationError(message)
-    arrivals = make_arrivals(settings, connect(settings), bucket)
+    backend = connect(settings)
+    arrivals = open_arrivals(settings, backend, make_router(settings, backend), bucket)
+    order(settings, backend, "uploads.reconcile")
     rejected = False
     missed = arrivals.missed(prefix)
     with ThreadPoolExecutor(AT_ONCE, "route") as pool:
@@ -79,6 +101,7 @@ def reconcile(settings: Settings, uri: str) -> int:
             for routed in pool.map(arrivals.arrive, some):
                 rejected |= routed.arrival is Arrival.REJECTED
                 _print(_line(routed))
+    arrivals.forget_gone(prefix)
     return exit_status.SOME_NOT_DONE if rejected else 0
 
 

@@ -26,6 +26,7 @@ from runtime.analyze import Analyzer, Progress
 from runtime.chores import doing, every
 from runtime.dlq_desk import make_collector
 from runtime.inputs import expand
+from runtime.ordering import order
 from runtime.output import Format, writer
 from runtime.signals import handled
 from runtime.wiring import connect, make_intake, make_router, open_worker
@@ -51,6 +52,7 @@ def analyze_paths(
     began = time.monotonic()
     backend = connect(settings)
     upload = make_intake(settings, backend, tenant, Origin.COMMAND)
+    order(settings, backend, "uploads.analyze", tenant=tenant, detail=f"{len(paths)} paths")
     stop = threading.Event()
     crash: list[BaseException] = []
 

@@ -109,6 +109,17 @@ class FlakyStore:
         """Delete or fail."""
         return self.faults.run("delete", lambda: self._store.delete(name, if_generation=if_generation))
 
+    def protect(
+        self, name: str, *, if_generation: int, held: bool | None = None, not_needed_after: datetime | None = None
+    ) -> bool:
+        """Protect or fail."""
+        return self.faults.run(
+            "protect",
+            lambda: self._store.protect(
+                name, if_generation=if_generation, held=held, not_needed_after=not_needed_after
+            ),
+        )
+
 
 class FlakyWarehouse:
     """A warehouse that fails on demand."""
@@ -126,6 +137,13 @@ class FlakyWarehouse:
         """Query or fail."""
         return self.faults.run("query", lambda: self._warehouse.query(name, parameters))
 
-    def purge(self, table: str, *, before: datetime, tenant: str | None = None) -> int:
+    def purge(
+        self,
+        table: str,
+        *,
+        before: datetime,
+        tenant: str | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> int:
         """Purge or fail."""
-        return self.faults.run("purge", lambda: self._warehouse.purge(table, before=before, tenant=tenant))
+        return self.faults.run("purge", lambda: self._warehouse.purge(table, before=before, tenant=tenant, only=only))

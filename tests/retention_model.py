@@ -90,6 +90,10 @@ class World:
     extensions: list[Keeping] = field(default_factory=list)
     told_today: dict[tuple[str, str], bool] = field(default_factory=dict)
     suspended: set[str] = field(default_factory=set)
+    seen: dict[str, str] = field(default_factory=dict)
+    """Tiers at the last run."""
+    changes: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    """The tier before, and when another one was seen."""
 
     def arrive(self, name: str, tenant: str, generation: int, now: datetime) -> None:
         """An object comes; one of that name is replaced."""
@@ -99,21 +103,42 @@ class World:
         self.things.append(Thing(name, tenant, generation, now))
 
     def expiry(self, thing: Thing, now: datetime) -> datetime:
-        """The first moment at which the policy of that moment says it was kept long enough."""
-        tier = self.tiers[thing.tenant]
-        starts = sorted({start for start, _ in self.policies})
-        in_force_since = max(start for start in starts if start <= now)
-        ends = None
-        for start in [start for start in starts if start >= in_force_since]:
-            terms = [terms for since, terms in self.policies if since == start][-1]
-            following = min((each for each in starts if each > start), default=None)
-            at = max(end_of(thing.created_at, terms[tier]), start)
-            if following is None or at < following:
-                ends = at
-                break
-        assert ends is not None
+        """When it ends, extensions counted."""
+        ends = self.end_by(thing, self.tiers[thing.tenant], now)
+        before, changed_at = self.changes.get(thing.tenant, ("", None))
+        if changed_at is not None and ends < changed_at:
+            # Over by the tier of now when the customer got it: by the one before perhaps not.
+            earlier = self.end_by(thing, before, now)
+            ends = min(changed_at, earlier)
         kept = [each.until for each in self.extensions if each.covers(thing) and each.ended_at is None and each.until]
         return max([ends, *kept])
+
+    def end_by(self, thing: Thing, tier: str, now: datetime) -> datetime:
+        """The first moment from now on at which it is over; or since when it has been over without a break."""
+        starts = sorted({start for start, _ in self.policies})
+        spans = []
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            term = [terms for since, terms in self.policies if since == start][-1][tier]
+            over = max(end_of(thing.created_at, term), start)
+            spans.append((start, end, over if end is None or over < end else None))
+        present = max(number for number, (start, _, _) in enumerate(spans) if start <= now)
+        over = spans[present][2]
+        if over is None or over > now:
+            return next(over for _, _, over in spans[present:] if over is not None)
+        for number in range(present - 1, -1, -1):
+            start, _, earlier = spans[number]
+            if over > spans[number + 1][0] or earlier is None:
+                break
+            over = earlier
+        return over
+
+    def observe(self, now: datetime) -> None:
+        """Tiers are looked at when there is a run."""
+        for tenant, tier in self.tiers.items():
+            seen = self.seen.get(tenant)
+            if seen is not None and seen != tier:
+                self.changes[tenant] = (seen, now)
+            self.seen[tenant] = tier
 
     def held(self, thing: Thing) -> bool:
         """Whether a hold stands."""
@@ -129,6 +154,7 @@ class World:
 
     def run(self, now: datetime, reachable: Callable[[str], bool] = lambda _: True) -> None:
         """What one run has to do."""
+        self.observe(now)
         dying = []
         for thing in self.living():
             told = self.good_notice(thing, now)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from earmark.domain import Clip, Lease, Record, Upload
+from earmark.domain import Clip, Job, Lease, Record, Upload
 from earmark.ports import Clock, Queue
 from earmark.vocabulary import Lane
 from workers.degradation import Degradation
@@ -55,3 +55,5 @@ class WorkerParts:
     degradation: Degradation = field(default_factory=Degradation)
     alive: Callable[[], None] = lambda: None
     """Hears each time a queue has answered."""
+    erased: Callable[[Job], bool] = lambda _: False
+    """Whether what a job is about was erased at its owner's request: nobody may listen to it any more."""

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from earmark.domain import Done, Failure, Lease, Record, Reject, Retry, Settlement, record_name
-from earmark.errors import ObjectMissing, PreconditionFailed, Unavailable
+from earmark.catalogued import record_row
+from earmark.domain import Done, Failure, Job, Lease, Record, Reject, Retry, Settlement, record_name
+from earmark.errors import ConfigurationError, ObjectMissing, PreconditionFailed, StorageError, Unavailable
 from earmark.log import event
-from earmark.ports import Clock, ObjectStore, Queue, Warehouse
-from earmark.rows import TrialRow, failure_row
-from earmark.vocabulary import Lane
+from earmark.ports import Clock, ObjectInfo, ObjectStore, Queue, Warehouse
+from earmark.rows import CatalogueRow, Row, TrialRow, failure_row
+from earmark.vocabulary import Lane, ObjectState
 from workers.keeper import Keeper
 from workers.lane_picker import by_lane
 from workers.settled_rows import SettledRows, tries_of
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 WRITE_ATTEMPTS = 5
 WRITERS = 16
 """Records written at the same time."""
+Written = tuple[Record, list[CatalogueRow]]
+"""The record that stands, and what the catalogue is told."""
 
 
 def read_record(results: ObjectStore, tenant: str, job_id: str) -> Record | None:
@@ -57,12 +60,17 @@ class Settler:
         rows: SettledRows | None = None,
         shadows: Shadows | None = None,
         on_trial: Callable[[TrialRow], None] = lambda _: None,
+        erased: Callable[[Job], bool] = lambda _: False,
+        discard: Callable[[Job], None] = lambda _: None,
     ) -> None:
         """Take the queues and stores; the keeper knows which leases are still ours.
 
         ``announce`` tells whoever listens that jobs ended, at least once each: it is called before their leases are
         acknowledged and may raise ``Unavailable``.  ``on_settled`` is for this process and is called after.
         ``on_trial`` hears at most once of each job of an experiment, by whoever wrote its first record.
+        ``erased`` says whether what a job is about was erased at its owner's request: such a job is acknowledged and
+        leaves no record, row or event.  ``discard`` hears of each job that nobody will want to hear again; what it
+        raises is logged.
         """
         self._lanes = lanes
         self._results = results
@@ -75,6 +83,8 @@ class Settler:
         self._rows = rows or SettledRows()
         self._shadows = shadows or Shadows()
         self._on_trial = on_trial
+        self._erased = erased
+        self._discard = discard
         self._retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(WRITE_ATTEMPTS),
@@ -91,12 +101,19 @@ class Settler:
         Raises:
             Unavailable: a store or a queue cannot be reached; what was not acknowledged comes again.
         """
-        held = [settlement for settlement in settlements if self._keeper.holds(settlement.lease)]
+        ours = [settlement for settlement in settlements if self._keeper.holds(settlement.lease)]
+        held: list[Settlement] = []
+        silent: list[Lease] = []
+        for each in ours:
+            if self._erased(each.lease.job):
+                silent.append(each.lease)
+            else:
+                held.append(each)
         ending = [(each, record) for each in held if (record := self._record_of(each)) is not None]
         unseen = [(each, record) for each, record in ending if each.lease.job.shadow_of is not None]
         shown = [(each, record) for each, record in ending if each.lease.job.shadow_of is None]
         written = self._write_all(shown)
-        ended = [(each, record) for (each, _), record in zip(shown, written, strict=True)]
+        ended = [(each, record) for (each, _), (record, _) in zip(shown, written, strict=True)]
         retried = [
             (each.lease, each.outcome) for each in held if self._retries(each) and isinstance(each.outcome, Retry)
         ]
@@ -107,17 +124,40 @@ class Settler:
             for lease, retry in retried
             if lease.job.shadow_of is None
         ]
-        self._retrying(self._warehouse.append, rows)
+        self._append(rows, [row for _, kept in written for row in kept])
         if ended:
             self._retrying(self._announce, [record for _, record in ended])
-        for settlement, record in ended:
-            self._shadows.cast(settlement, record)
-        with self._keeping([each.lease for each in held]):
-            self._forget([settlement.lease for settlement, _ in unseen])
-            return self._let_go(ended, retried)
+        heard_again = {
+            settlement.lease.job.id for settlement, record in ended if self._shadows.cast(settlement, record)
+        }
+        silent += [settlement.lease for settlement, _ in unseen]
+        with self._keeping([each.lease for each in ours]):
+            self._forget(silent)
+            finished = self._let_go(ended, retried)
+        over = [*silent, *(settlement.lease for settlement, _ in finished)]
+        self._discard_all([lease.job for lease in over if lease.job.id not in heard_again])
+        return [record for _, record in finished]
+
+    def _append(self, rows: list[Row], kept: list[CatalogueRow]) -> None:
+        """Write all rows in one call; those of the catalogue must not keep the others from being written."""
+        try:
+            self._retrying(self._warehouse.append, [*rows, *kept])
+        except ConfigurationError as error:
+            if not kept:
+                raise
+            event(_log, "catalogue.missed", level=logging.WARNING, objects=len(kept), error=str(error))
+            self._retrying(self._warehouse.append, rows)
+
+    def _discard_all(self, jobs: list[Job]) -> None:
+        """Let go of what was kept for these jobs alone; what cannot be removed now goes by its age."""
+        for job in jobs:
+            try:
+                self._discard(job)
+            except (Unavailable, StorageError, ConfigurationError) as error:
+                event(_log, "upload.left_behind", level=logging.WARNING, job_id=job.id, error=str(error))
 
     def _forget(self, leases: list[Lease]) -> None:
-        """Acknowledge shadows, however they ended."""
+        """Acknowledge jobs that leave no record, however they ended."""
         self._acknowledge([lease for lease in leases if self._keeper.let_go(lease)])
 
     @contextmanager
@@ -129,8 +169,10 @@ class Settler:
             self._keeper.hold(leases)
             raise
 
-    def _let_go(self, ended: list[tuple[Settlement, Record]], retried: list[tuple[Lease, Retry]]) -> list[Record]:
-        """Acknowledge, bury and release what is still ours; gives the records of those that ended."""
+    def _let_go(
+        self, ended: list[tuple[Settlement, Record]], retried: list[tuple[Lease, Retry]]
+    ) -> list[tuple[Settlement, Record]]:
+        """Acknowledge, bury and release what is still ours; gives those that ended."""
         finished = [(each, record) for each, record in ended if self._keeper.let_go(each.lease)]
         self._acknowledge([each.lease for each, record in finished if record.status == "done"])
         for settlement, record in finished:
@@ -143,7 +185,7 @@ class Settler:
             if self._keeper.let_go(lease):
                 self._retrying(self._lanes[lease.job.lane].release, lease, after_s=retry.after_s, failure=retry.failure)
                 self._log_retry(lease, retry.failure, retry.after_s)
-        return [record for _, record in finished]
+        return finished
 
     def _retries(self, settlement: Settlement) -> bool:
         if settlement.lease.job.shadow_of is not None and settlement.diverted:
@@ -181,20 +223,22 @@ class Settler:
             }
         )
 
-    def _write_all(self, ending: list[tuple[Settlement, Record]]) -> list[Record]:
+    def _write_all(self, ending: list[tuple[Settlement, Record]]) -> list[Written]:
         """Store records, several at a time: a store far away takes long for each and minds none."""
         if len(ending) < 2:  # noqa: PLR2004  # one needs no thread
             return [self._write(settlement, record) for settlement, record in ending]
         with ThreadPoolExecutor(min(len(ending), WRITERS), "write") as writers:
             return list(writers.map(lambda each: self._write(*each), ending))
 
-    def _write(self, settlement: Settlement, record: Record) -> Record:
+    def _write(self, settlement: Settlement, record: Record) -> Written:
         """Store a record unless a done one is there already, which then stands.  Mostly there is none."""
+        job = settlement.lease.job
         content = record.model_dump_json(indent=1, exclude_none=False).encode()
-        generation = 0
+        present: ObjectInfo | None = None
         for _ in range(WRITE_ATTEMPTS):
+            generation = 0 if present is None else present.generation
             try:
-                self._retrying(
+                info = self._retrying(
                     self._results.write,
                     record.name,
                     content,
@@ -205,13 +249,15 @@ class Settler:
                 present = self._retrying(self._results.stat, record.name)
                 stored = self._retrying(read_record, self._results, record.tenant, record.job_id)
                 if stored is not None and (stored.status == "done" or stored == record):
-                    return stored
-                generation = 0 if present is None else present.generation
+                    return stored, [record_row(present, job)] if present else []
             else:
                 trial = self._rows.trial(settlement, record)
                 if generation == 0 and trial is not None:
                     self._on_trial(trial)
-                return record
+                kept = [record_row(info, job)]
+                if present is not None:
+                    kept.append(record_row(present, job, at=self._clock(), state=ObjectState.REPLACED))
+                return record, kept
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)
 

@@ -38,11 +38,14 @@ class Shadows:
         self._arms = arms
         self._find_record = find_record
 
-    def cast(self, settlement: Settlement, record: Record) -> None:
-        """Queue the shadows of an answered job; one that cannot be queued is told of and left out."""
+    def cast(self, settlement: Settlement, record: Record) -> bool:
+        """Queue the shadows of an answered job; one that cannot be queued is told of and left out.
+
+        Returns whether its audio is to be heard again.
+        """
         job, exposure = settlement.lease.job, settlement.lease.job.exposure
         if exposure is None or not exposure.shadow or record.status != "done" or settlement.diverted:
-            return
+            return False
         shadows = [
             job.model_copy(
                 update={
@@ -61,6 +64,9 @@ class Shadows:
                 self._lane.put(shadows)
             except Unavailable as error:
                 event(_log, "shadow.left_out", level=logging.WARNING, job_id=job.id, error=str(error))
+            else:
+                return True
+        return False
 
     def rows(self, settlement: Settlement, record: Record, rows: SettledRows) -> list[Row]:
         """What the warehouse is told of a shadow that has ended; nothing where its experiment had ended before."""

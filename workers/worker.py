@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from earmark.domain import Done, Lease, Outcome, Retry
-from earmark.errors import Unavailable
+from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.log import event
 from workers.answering import Answering
 from workers.flight import Flight, one_suspect
@@ -150,6 +150,9 @@ class Worker:
         lease = flight.lease
         began = time.monotonic()
         try:
+            if self._parts.erased(lease.job):  # the settler acknowledges it and leaves no trace
+                message = "It was erased while it waited"
+                raise InputRejected(InputFault.ERASED, message)  # noqa: TRY301  # an outcome like any other
             flight.known = self._parts.find_record(lease.job.upload.tenant, lease.job.id)
             answered = flight.known is not None and flight.known.status == "done"
             if not answered and lease.try_number <= self._limits.max_tries:

@@ -1,14 +1,15 @@
-"""``Audit``: what was done to letters, by whom and when, as rows that nobody changes.
+"""``Audit``: what was done to letters, by whom and when, as links before it is done and as rows after.
 
-The letter itself holds its acts, written in the same step as the change.  Their rows follow at once, and once more
-before a letter is deleted, so that no crash in between leaves an act out.
+What is about to be done goes into the chain of the audit trail first.  The letter itself holds its acts, written in the
+same step as the change.  Their rows follow at once, and once more before a letter is deleted, so that no crash in
+between leaves an act out.
 """
 
-import getpass
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from earmark.audit import AuditEntry, Auditing, nothing_audited
 from earmark.log import event
 from earmark.ports import Warehouse
 from earmark.rows import AuditRow, Row
@@ -20,18 +21,51 @@ _log = logging.getLogger(__name__)
 class Audit:
     """The audit log of dead letters."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
-        """Take the warehouse that has the table ``audit``."""
+    def __init__(self, warehouse: Warehouse, chain: Auditing = nothing_audited) -> None:
+        """Take the warehouse that has the table ``audit``, and what writes links of the audit trail without rows."""
         self._warehouse = warehouse
+        self._chain = chain
 
-    def append(self, letters: Sequence[DeadLetter], *, expired: Act | None = None) -> None:
-        """Add all acts of these letters, each once however often it is told; ``expired`` is one of each of them.
+    def before(
+        self, letters: Iterable[tuple[str, str]], action: str, *, at: datetime, actor: str, reason: str = ""
+    ) -> None:
+        """Write down what is about to be done to letters, in one link.
+
+        Args:
+            letters: id and customer of each; the customer may be empty where the reason names nobody.
+            action: what is done.
+            at: when.
+            actor: by whom.
+            reason: why.
+
+        Raises:
+            Unavailable: it could not be written; nothing must be done.
+        """
+        self._chain(
+            [
+                AuditEntry(at=at, actor=actor, action=action, target=job_id, tenant=tenant, reason=reason)
+                for job_id, tenant in letters
+            ]
+        )
+
+    def append(self, letters: Sequence[DeadLetter]) -> None:
+        """Add all acts of these letters, each once however often it is told.
 
         Raises:
             Unavailable: the warehouse cannot be reached; the letters keep their acts.
         """
-        rows: list[Row] = [_row(letter, act) for letter in letters for act in letter.acts]
-        rows += [_row(letter, expired) for letter in letters if expired]
+        self._append([_row(letter, act) for letter in letters for act in letter.acts])
+
+    def append_expired(self, letters: Sequence[DeadLetter], acts: Sequence[Act]) -> None:
+        """Add all acts of letters that are about to be deleted, and the last act of each, which no letter will hold.
+
+        Raises:
+            Unavailable: the warehouse cannot be reached; the letters keep their acts.
+        """
+        rows = [_row(letter, act) for letter in letters for act in letter.acts]
+        self._append(rows + [_row(letter, act) for letter, act in zip(letters, acts, strict=True)])
+
+    def _append(self, rows: Sequence[Row]) -> None:
         if rows:
             self._warehouse.append(rows)
 
@@ -49,16 +83,6 @@ def log_act(letter: DeadLetter, act: Act) -> None:
         reason=act.reason or None,
         detail=act.detail or None,
     )
-
-
-def actor_name(setting: str) -> str:
-    """Who acts: the setting, else the name of the operating system's user."""
-    if setting:
-        return setting
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container may run under a number that has no name
-        return f"uid {os.getuid()}"
 
 
 _VERBS = {

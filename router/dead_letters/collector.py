@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from earmark.domain import Failure, Lease
+from earmark.domain import Failure, Job, Lease
 from earmark.errors import Unavailable, WorkerLost
 from earmark.log import event
 from earmark.ports import Clock, Queue
@@ -44,8 +44,19 @@ class Collected:
 class Collector:
     """One step is ``run_once``; several collectors may be at work at the same time."""
 
-    def __init__(self, *, dead: Queue, letters: Letters, audit: Audit, terms: Terms, clock: Clock, actor: str) -> None:
-        """Take the dead queue and where letters are kept."""
+    def __init__(
+        self,
+        *,
+        dead: Queue,
+        letters: Letters,
+        audit: Audit,
+        terms: Terms,
+        clock: Clock,
+        actor: str,
+        erased: Callable[[Job], bool] = lambda _: False,
+    ) -> None:
+        """Take the dead queue and where letters are kept; a job that was ``erased`` leaves no letter."""
+        self._erased = erased
         self._dead = dead
         self._letters = letters
         self._audit = audit
@@ -82,19 +93,28 @@ class Collector:
         """
         ids = list(islice(self._letters.ids(start_after=self._looked_at), LOOKED_AT))
         self._looked_at = ids[-1] if len(ids) == LOOKED_AT else ""
-        return sum(self._letters.side_by_side(self._expire, iter(ids)))
+        expired = [letter for letter in self._letters.side_by_side(self._expired, iter(ids)) if letter is not None]
+        if not expired:
+            return 0
+        whose = [(letter.id, letter.tenant) for letter in expired]
+        self._audit.before(whose, "dlq.expire", at=self._clock(), actor=self._actor)
+        acts = [self._expiry(letter) for letter in expired]
+        self._audit.append_expired(expired, acts)
+        gone = list(self._letters.side_by_side(self._remove, iter(expired)))
+        for letter, act, done in zip(expired, acts, gone, strict=True):
+            if done:
+                log_act(letter, act)
+        return sum(gone)
 
-    def _expire(self, job_id: str) -> bool:
-        now = self._clock()
+    def _expired(self, job_id: str) -> DeadLetter | None:
         letter = self._letters.read(job_id)
-        if letter is None or letter.expires_at > now:
-            return False
-        act = Act(at=letter.expires_at, actor=self._actor, action="dlq.expire", detail=f"it was {letter.state}")
-        self._audit.append([letter], expired=act)
-        gone = self._letters.remove(job_id, lambda present: present == letter)
-        if gone is not None:
-            log_act(gone, act)
-        return gone is not None
+        return None if letter is None or letter.expires_at > self._clock() else letter
+
+    def _expiry(self, letter: DeadLetter) -> Act:
+        return Act(at=letter.expires_at, actor=self._actor, action="dlq.expire", detail=f"it was {letter.state}")
+
+    def _remove(self, letter: DeadLetter) -> bool:
+        return self._letters.remove(letter.id, lambda present: present == letter) is not None
 
     def _collect(self) -> tuple[int, tuple[DeadLetter, ...]]:
         leases = self._dead.lease(BATCH, LEASE_S)
@@ -113,18 +133,19 @@ class Collector:
         return len(leases), tuple(letter for _, each in stored if (letter := _value(each)) is not None)
 
     def _store(self, lease: Lease) -> DeadLetter | None:
-        """The letter as stored now; None where this burial was told before."""
-        change = self._letters.change(
-            lease.job.id,
-            lambda letter: bury(
-                letter,
-                lease.job,
-                history_of(lease),
-                now=self._clock(),
-                terms=self._terms,
-                actor=self._actor,
-            ),
-        )
+        """The letter as stored now; None where this burial was told before, or must leave no letter."""
+        if self._erased(lease.job):
+            event(_log, "letter.erased", job_id=lease.job.id)
+            return None
+
+        def rule(letter: DeadLetter | None) -> DeadLetter:
+            after = bury(letter, lease.job, history_of(lease), now=self._clock(), terms=self._terms, actor=self._actor)
+            for act in after.acts[len(letter.acts) if letter else 0 :]:  # it is quarantined
+                whose = [(after.id, after.tenant)]
+                self._audit.before(whose, act.action, at=act.at, actor=act.actor, reason=act.reason)
+            return after
+
+        change = self._letters.change(lease.job.id, rule)
         return change.letter if change.changed else None
 
     def _tell(self, letters: Sequence[DeadLetter]) -> None:

@@ -9,7 +9,7 @@ from earmark.log import event
 from earmark.ports import Clock
 from router.dead_letters.audit import Audit, log_act
 from router.dead_letters.changes import discard, observed
-from router.dead_letters.letter import UNSETTLED, DeadLetter, State
+from router.dead_letters.letter import UNSETTLED, WAITING, DeadLetter, State
 from router.dead_letters.letters import WINDOW, Letters
 
 _log = logging.getLogger(__name__)
@@ -69,9 +69,14 @@ class Office:
         for start in range(0, len(job_ids), WINDOW):
             if stopped():
                 return
-            changes = list(
-                self._letters.side_by_side(partial(self._discard, reason), iter(job_ids[start : start + WINDOW]))
-            )
+            some = job_ids[start : start + WINDOW]
+            meant = [
+                (letter.id, letter.tenant)
+                for letter in self._letters.side_by_side(self._letters.read, iter(some))
+                if letter is not None and letter.state in WAITING
+            ]
+            self._audit.before(meant, "dlq.discard", at=self._clock(), actor=self._actor, reason=reason)
+            changes = list(self._letters.side_by_side(partial(self._discard, reason), iter(some)))
             done = [letter for letter in changes if letter is not None]
             self._audit.append(done)
             for letter in done:

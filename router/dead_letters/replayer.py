@@ -48,7 +48,7 @@ class Progress:
     wanted: int = 0
     put: int = 0
     passed_over: int = 0
-    """Letters that need no replay or may not have one: answered, awaited, discarded or gone by now."""
+    """Letters that need no replay or may not have one: answered, awaited, discarded, erased or gone by now."""
     done: int = 0
     failed: int = 0
     interrupted: int = 0
@@ -96,6 +96,7 @@ class Replayer:
         pace: Pace,
         pause: Callable[[float | None], bool],
         plan: Replaying,
+        erased: Callable[[Job], bool] = lambda _: False,
     ) -> None:
         """Take the stores and queues.
 
@@ -112,7 +113,9 @@ class Replayer:
             pace: how many a second.
             pause: waits so many seconds, ``None`` = a moment between looks; True when told to stop.
             plan: how to go about it.
+            erased: whether a job is about something that was erased; it is passed over.
         """
+        self._erased = erased
         self._letters = letters
         self._office = office
         self._collector = collector
@@ -192,6 +195,7 @@ class Replayer:
         return True
 
     def _put(self, job_ids: Sequence[str]) -> None:
+        self._audit.before(((job_id, "") for job_id in job_ids), "dlq.replay", at=self._clock(), actor=self._actor)
         claims = list(self._letters.side_by_side(self._claim, iter(job_ids)))
         claimed = [(letter, letter.replays[-1]) for letter in claims if letter is not None]
         self.progress.passed_over += len(claims) - len(claimed)
@@ -216,7 +220,8 @@ class Replayer:
             list(self._letters.side_by_side(self._confirm, ((letter.id, replay) for letter, replay in claimed)))
 
     def _claim(self, job_id: str) -> DeadLetter | None:
-        if self._office.look(job_id) is None:  # also notes that a job has its answer by now
+        letter = self._office.look(job_id)  # also notes that a job has its answer by now
+        if letter is None or self._erased(letter.job):
             return None
         now = self._clock()
 

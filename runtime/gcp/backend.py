@@ -1,17 +1,20 @@
 """The backend on Google Cloud: Pub/Sub, Cloud Storage, BigQuery."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from earmark.ports import Clock, ObjectStore
+from earmark.address import Address, read_address
+from earmark.kept_bucket import KeptBucket
+from earmark.ports import Clock, ObjectInfo, ObjectStore
 from earmark.settings import Settings
-from earmark.vocabulary import Lane
-from runtime.backend import Backend
+from earmark.vocabulary import Lane, ObjectClass
+from runtime.backend import TEMPORARY, Backend
 from runtime.gcp.admissions import Admissions
+from runtime.gcp.catalogue import BigQueryCatalogue
 from runtime.gcp.claims import BucketClaims
 from runtime.gcp.clients import Clients
-from runtime.gcp.events import Announcer
-from runtime.gcp.names import RESULTS, UPLOADS, Names, names_of
+from runtime.gcp.events import Announcer, Notifier
+from runtime.gcp.names import BUCKETS, NOTICES, RESULTS, UPLOADS, Names, names_of
 from runtime.gcp.notifications import Notifications
 from runtime.gcp.object_store import GcsObjectStore
 from runtime.gcp.pubsub_queue import PubSubQueue
@@ -20,6 +23,7 @@ from runtime.gcp.spool import Spool
 from runtime.gcp.tries import Tries
 from runtime.gcp.uploads import Uploads
 from runtime.gcp.warehouse import BigQueryWarehouse
+from runtime.placing import Placing
 from runtime.worker_name import own_name
 
 
@@ -35,12 +39,13 @@ class Cloud:
         self.bucket = cache(self._bucket)
 
     def _bucket(self, name: str) -> ObjectStore:
-        return GcsObjectStore(self.clients.storage, name)
+        """A bucket of ours by its short name, or any other."""
+        return GcsObjectStore(self.clients.storage, self.names.bucket(name) if name in BUCKETS else name)
 
     @property
     def state(self) -> ObjectStore:
         """What the workers and routers remember of jobs on their way."""
-        return self.bucket(self.names.bucket("state"))
+        return self.bucket("state")
 
     def queue(self, name: str) -> PubSubQueue:
         """One of the three queues."""
@@ -70,10 +75,10 @@ class Cloud:
 def connect_gcp(settings: Settings, clock: Clock) -> Backend:
     """The adapters; nothing is connected before it is used."""
     cloud = Cloud(settings, clock)
-    results = cloud.bucket(cloud.names.bucket("results"))
+    results = cloud.bucket("results")
     records = f"gs://{cloud.names.bucket('results')}"
     scratch = Path(settings.data) / "scratch"
-    uploads = Uploads(cloud.names.bucket("uploads"), cloud.bucket, scratch)
+    uploads = Uploads(cloud.bucket, scratch)
     announcer = Announcer(
         cloud.clients.publisher,
         cloud.names.topic(RESULTS),
@@ -81,6 +86,23 @@ def connect_gcp(settings: Settings, clock: Clock) -> Backend:
         records=records,
     )
     warehouse = cloud.warehouse()
+    catalogue = BigQueryCatalogue(warehouse)
+
+    def kept(name: str, object_class: ObjectClass) -> KeptBucket:
+        return KeptBucket(name, object_class, cloud.bucket(name), catalogue.record, catalogue.find, clock)
+
+    buckets = {UPLOADS: kept(UPLOADS, ObjectClass.UPLOAD), TEMPORARY: kept(TEMPORARY, ObjectClass.TEMPORARY)}
+
+    def uri_of(bucket: str, info: ObjectInfo) -> str:
+        return Address(cloud.names.bucket(bucket), info.name, info.generation).uri
+
+    def object_of(uri: str) -> Address | None:
+        if not uri.startswith("gs://"):
+            return None
+        address = read_address(uri)
+        short = cloud.names.short(address.bucket)
+        return None if short is None else address._replace(bucket=short)
+
     lanes, dead = {lane: cloud.queue(lane) for lane in Lane}, cloud.queue("dead")
     return Backend(
         lanes=dict(lanes),
@@ -89,15 +111,24 @@ def connect_gcp(settings: Settings, clock: Clock) -> Backend:
         results=results,
         state=cloud.state,
         warehouse=warehouse,
+        catalogue=catalogue,
+        temporary=cloud.bucket("temporary"),
+        archive=cloud.bucket("archive"),
+        audit=cloud.bucket("audit"),
+        bucket=cloud.bucket,
+        kept=buckets,
+        uri_of=uri_of,
+        object_of=object_of,
         chores=(warehouse.drain,),
         scratch=scratch,
         results_place=f"{records}/analyses",
         fetch=uploads.fetch,
-        place=uploads.place,
+        place=Placing(buckets[UPLOADS], partial(uri_of, UPLOADS)).place,
         claims=BucketClaims(cloud.state, results, clock=clock),
         announce=announcer.announce,
-        upload_bucket=cloud.names.bucket("uploads"),
-        bucket=cloud.bucket,
+        publish_notice=Notifier(cloud.clients.publisher, cloud.names.topic(NOTICES)).publish,
+        upload_bucket=cloud.names.bucket(UPLOADS),
+        short_name=cloud.names.short,
         listen=lambda arrive: (
             Notifications(
                 subscriber=cloud.clients.subscriber, subscription=cloud.names.subscription(UPLOADS), arrive=arrive

@@ -1,11 +1,11 @@
-"""Events about ended jobs, for whoever subscribes to the topic ``results``: CloudEvents 1.0 in JSON.
+"""Events for whoever subscribes to the topics ``results`` and ``notices``: CloudEvents 1.0 in JSON.
 
 Structured mode over Pub/Sub: the event is the message's data, its type and subject are repeated as attributes, by
 which a subscription can filter.  An event may come twice; both have the same ``id``.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from google.pubsub_v1 import PublisherClient
@@ -69,7 +69,7 @@ class Announcer:
     def announce(self, records: Sequence[Record]) -> None:
         """Publish in one request; raises ``Unavailable``, and then some may have been published."""
         messages = [
-            self._message(cloud_event(each, source=self._source, record_uri=f"{self._records}/{each.name}"))
+            _message(cloud_event(each, source=self._source, record_uri=f"{self._records}/{each.name}"))
             for each in records
         ]
         if messages:
@@ -78,7 +78,23 @@ class Announcer:
                 lambda: self._publisher.publish(topic=self._topic, messages=messages, timeout=RPC_S, retry=None),
             )
 
-    @staticmethod
-    def _message(event: dict[str, Any]) -> PubsubMessage:
-        attributes = {"content-type": CONTENT_TYPE, "type": event["type"], "subject": event["subject"]}
-        return PubsubMessage(data=json.dumps(event).encode(), attributes=attributes)
+
+class Notifier:
+    """Publishes what will be deleted, an event for each notice."""
+
+    def __init__(self, publisher: PublisherClient, topic: str) -> None:
+        """Take the topic's full name."""
+        self._publisher = publisher
+        self._topic = topic
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Publish a CloudEvent; raises ``Unavailable``, and then it may have been published."""
+        calling(
+            f"The topic {self._topic}",
+            lambda: self._publisher.publish(topic=self._topic, messages=[_message(event)], timeout=RPC_S, retry=None),
+        )
+
+
+def _message(event: Mapping[str, Any]) -> PubsubMessage:
+    attributes = {"content-type": CONTENT_TYPE, "type": event["type"], "subject": event["subject"]}
+    return PubsubMessage(data=json.dumps(event).encode(), attributes=attributes)

@@ -9,10 +9,12 @@ UPLOADS = "uploads"
 """Storage notifications about new uploads."""
 RESULTS = "results"
 """Events about ended jobs."""
+NOTICES = "notices"
+"""Events about what will be deleted."""
 QUEUES = ("high", "low", "dead")
-TOPICS = (UPLOADS, *QUEUES, RESULTS)
-BUCKETS = ("uploads", "results", "state")
-"""Audio as it came, records, and what the workers remember of jobs on their way."""
+TOPICS = (UPLOADS, *QUEUES, RESULTS, NOTICES)
+BUCKETS = ("uploads", "results", "state", "temporary", "archive", "audit")
+"""Audio as it came, records, what has to be remembered, audio for one job only, audio for long, the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Names:
     def bucket(self, name: str) -> str:
         """Of one of ``BUCKETS``, unique in the world thanks to the project: ``P-earmark-uploads``."""
         return f"{self.project}-{self.prefix}-{name}"
+
+    def short(self, bucket: str) -> str | None:
+        """Which of ``BUCKETS`` a full name is; ``None`` = it is not ours."""
+        return next((name for name in BUCKETS if self.bucket(name) == bucket), None)
 
     @property
     def dataset(self) -> str:

@@ -3,41 +3,41 @@
 Every create, overwrite and delete carries its precondition.  A request that was sent again because its answer was lost
 may find its own work: a conditional write therefore leaves a random id in the object's metadata, and a refusal by an
 object that bears this id is a success; a repeated delete that finds nothing has done its work.
+
+A hold is Cloud Storage's temporary hold; "not needed after" is the object's custom time, by which lifecycle rules go.
 """
 
-import os
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from google.api_core import exceptions
 from google.cloud import storage
-from requests.adapters import HTTPAdapter
 
-from earmark.errors import InvalidName, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import InvalidName, ObjectHeld, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.object_names import MAX_NAME_BYTES, checked_name
 from earmark.ports import ObjectInfo
 from runtime.gcp.object_download import Download
+from runtime.gcp.object_session import session_of
 from runtime.gcp.object_upload import MEMORY_BYTES, Multipart, Source, source_of
-from runtime.gcp.vendor_errors import calling
+from runtime.gcp.vendor_errors import calling, is_transient
 
 TIMEOUT_S: Final = (5.0, 20.0)
 """To connect, and between two bytes of an answer."""
-CONNECTIONS: Final = 64
-"""Kept open to Cloud Storage for the threads of a process; further ones are closed after use."""
 PAGE: Final = 1000
 """Objects of one answer to a listing; more are not given."""
 BUCKET_S: Final = 60.0
 """How long a bucket that was there is taken to be there still."""
 WRITE_ID: Final = "earmark-write"
 """Metadata of an object: which write made it."""
-_FIELDS: Final = "items(name,generation,size,timeCreated,contentType),nextPageToken"
+PROTECT_ATTEMPTS: Final = 5
+"""How often somebody else may change an object's metadata between our look at it and our change."""
+_FIELDS: Final = "items(name,generation,size,timeCreated,contentType,temporaryHold),nextPageToken"
 _OTHER_TYPE: Final = "application/octet-stream"
-_NO_BUCKET_METADATA: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 class GcsObjectStore:
@@ -56,7 +56,7 @@ class GcsObjectStore:
         """
         self._client = client
         self._bucket = client.bucket(bucket)
-        self._session = _session(client)
+        self._session = session_of(client)
         self._cache_control = cache_control
         self._media = f"{client.api_endpoint}/download/storage/v1/b/{bucket}/o/"
         self._upload = f"{client.api_endpoint}/upload/storage/v1/b/{bucket}/o?uploadType=multipart"
@@ -117,6 +117,8 @@ class GcsObjectStore:
                 if response.status_code == HTTPStatus.PRECONDITION_FAILED and if_generation is not None:
                     return self._own(name, write_id, if_generation)
                 error = _error_of(response)
+                if isinstance(error, exceptions.Forbidden):
+                    self._demand_free(name, if_generation, error)
                 if isinstance(error, exceptions.BadRequest) and "crc32c" in str(error).lower():
                     message = f"{self._what(name)} arrived damaged and was not stored"
                     raise Unavailable(message) from error
@@ -166,14 +168,53 @@ class GcsObjectStore:
                 present = self._blob(name)
                 if present is None or present.generation != if_generation:
                     return self._gone(name, if_generation, present) or sent > 0
+                if present.temporary_hold:
+                    raise _held(self._what(name))
             sent += 1
             try:
                 self._bucket.delete_blob(name, if_generation_match=if_generation, timeout=TIMEOUT_S, retry=None)
             except (exceptions.NotFound, exceptions.PreconditionFailed):
                 return self._gone(name, if_generation, self._blob(name)) or sent > 1
+            except exceptions.Forbidden as error:
+                self._demand_free(name, if_generation, error)
+                raise
             return True
 
         return calling(self._what(name), remove)
+
+    def protect(
+        self, name: str, *, if_generation: int, held: bool | None = None, not_needed_after: datetime | None = None
+    ) -> bool:
+        """Change the object's metadata, if it is not so already: two requests, or one."""
+        checked_name(name)
+        # The client writes "Z" behind the time as it is, whatever its zone.
+        wanted = None if not_needed_after is None else not_needed_after.astimezone(UTC)
+
+        def change() -> bool:
+            for _ in range(PROTECT_ATTEMPTS):
+                blob = self._blob(name)
+                if blob is None or blob.generation != if_generation:
+                    return self._gone(name, if_generation, blob)
+                if held is not None and held != bool(blob.temporary_hold):
+                    blob.temporary_hold = held
+                if wanted is not None and (blob.custom_time is None or blob.custom_time < wanted):
+                    blob.custom_time = wanted
+                if not blob._changes:  # noqa: SLF001  # what a patch would send
+                    return True
+                try:
+                    blob.patch(
+                        if_generation_match=if_generation,
+                        if_metageneration_match=blob.metageneration,
+                        timeout=TIMEOUT_S,
+                        retry=None,
+                    )
+                except (exceptions.NotFound, exceptions.PreconditionFailed):
+                    continue
+                return True
+            message = f"{self._what(name)} keeps changing under {PROTECT_ATTEMPTS} attempts to protect it"
+            raise Unavailable(message)
+
+        return calling(self._what(name), change)
 
     def _what(self, name: str) -> str:
         return f"gs://{self._bucket.name}/{name}"
@@ -224,6 +265,17 @@ class GcsObjectStore:
             return _info(blob)
         raise _refusal(self._what(name), if_generation, blob)
 
+    def _demand_free(self, name: str, generation: int | None, error: Exception) -> None:
+        """Raise where a hold is why a request was forbidden; a lack of rights, or haste, is for the caller to raise."""
+        if is_transient(error):
+            return
+        blob = self._blob(name)
+        found = 0 if blob is None else blob.generation
+        if generation not in {None, found}:
+            raise _refusal(self._what(name), generation or 0, blob) from error
+        if blob is not None and blob.temporary_hold:
+            raise _held(self._what(name)) from error
+
     def _gone(self, name: str, generation: int, blob: Any) -> bool:
         """False where there is no object; raises where it has another generation."""
         if blob is not None:
@@ -248,32 +300,25 @@ class GcsObjectStore:
         return info
 
 
-def _session(client: storage.Client) -> Any:
-    """The client's session, with a connection for each thread and the environment read once.
-
-    Left alone it keeps ten connections, and looks for proxies in the environment at every request, which takes a
-    seventh of the processor time of a small write.  And the client asks for the bucket's metadata in threads of its
-    own, for traces that nobody takes, again after each object that is not found.
-    """
-    os.environ.setdefault(_NO_BUCKET_METADATA, "true")
-    session = client._http  # noqa: SLF001  # the one way to its pool, named by its maintainers for this
-    endpoint = str(client.api_endpoint)
-    if session.trust_env:
-        found = session.merge_environment_settings(endpoint, {}, None, None, None)
-        session.proxies, session.verify, session.cert = dict(found["proxies"]), found["verify"], found["cert"]
-        if not getattr(session, "is_mtls", False):  # then its own adapter holds the certificate
-            session.mount(endpoint, HTTPAdapter(pool_maxsize=CONNECTIONS))
-        session.trust_env = False
-    return session
-
-
 def _error_of(response: Any) -> exceptions.GoogleAPICallError:
     error: exceptions.GoogleAPICallError = exceptions.from_http_response(response)  # type: ignore[no-untyped-call]
     return error
 
 
 def _info(blob: Any) -> ObjectInfo:
-    return ObjectInfo(blob.name, blob.generation, blob.size, blob.time_created, blob.content_type or _OTHER_TYPE)
+    return ObjectInfo(
+        blob.name,
+        blob.generation,
+        blob.size,
+        blob.time_created,
+        blob.content_type or _OTHER_TYPE,
+        bool(blob.temporary_hold),
+    )
+
+
+def _held(what: str) -> ObjectHeld:
+    message = f"{what} is held"
+    return ObjectHeld(message)
 
 
 def _refusal(what: str, generation: int, blob: Any) -> PreconditionFailed:

@@ -7,7 +7,7 @@ No row is refused for what is in it: BigQuery limits the size of a request, so t
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -118,10 +118,14 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def is_older(stored: Mapping[str, object], before_us: int, tenant: str | None) -> bool:
+def is_older(
+    stored: Mapping[str, object], before_us: int, tenant: str | None, only: Mapping[str, Collection[str]] | None = None
+) -> bool:
     """Whether a purge removes the row."""
     at = stored.get("at")
-    return isinstance(at, int) and at < before_us and tenant in {None, stored.get("tenant")}
+    if not isinstance(at, int) or at >= before_us or tenant not in {None, stored.get("tenant")}:
+        return False
+    return all(stored.get(column) in values for column, values in (only or {}).items())
 
 
 def _stored(value: object) -> str | int | float | bool | None:

@@ -14,7 +14,8 @@ from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, Subscript
 
 from earmark.log import event
 from runtime.gcp.clients import STORAGE_EMULATOR, Clients
-from runtime.gcp.names import BUCKETS, QUEUES, RESULTS, TOPICS, UPLOADS, Names
+from runtime.gcp.buckets import described
+from runtime.gcp.names import BUCKETS, NOTICES, QUEUES, RESULTS, TOPICS, UPLOADS, Names
 from runtime.gcp.pubsub_queue import BACKSTOP_DELIVERIES
 from runtime.gcp.vendor_errors import calling
 
@@ -24,9 +25,6 @@ RETENTION: Final = timedelta(days=7)
 """How long an unacknowledged message is kept; dead letters too, and longer in their store."""
 UPLOADS_ACK_DEADLINE_S: Final = 120
 """An upload is read before its notification is acknowledged; 2 GB take about 20 s."""
-FORGOTTEN: Final = ("admissions/", "tries/", "claims/")
-FORGOTTEN_DAYS: Final = 8
-"""What is remembered of a message is worth nothing once Pub/Sub has dropped it, after seven days."""
 EVENTS: Final = ["OBJECT_FINALIZE", "OBJECT_DELETE", "OBJECT_METADATA_UPDATE"]
 PUBLISHER: Final = "roles/pubsub.publisher"
 
@@ -36,12 +34,12 @@ def make_queues(clients: Clients, names: Names, *, ack_deadline_s: int) -> list[
     made = [names.topic(name) for name in TOPICS if _make_topic(clients, names.topic(name))]
     subscriptions = [_lane(names, name, ack_deadline_s) for name in QUEUES[:2]]
     subscriptions += [_plain(names, "dead", ack_deadline_s), _plain(names, UPLOADS, UPLOADS_ACK_DEADLINE_S)]
-    subscriptions += [_plain(names, RESULTS, ack_deadline_s)]
+    subscriptions += [_plain(names, name, ack_deadline_s) for name in (RESULTS, NOTICES)]
     return made + [each.name for each in subscriptions if _make_subscription(clients, each)]
 
 
 def make_buckets(clients: Clients, names: Names, location: str) -> list[str]:
-    """Make the buckets: nobody outside has access, and what is remembered of jobs on their way is forgotten again."""
+    """Make the buckets, as ``runtime.gcp.buckets`` describes them; one that is there already is left as it is."""
     return [names.bucket(name) for name in BUCKETS if _make_bucket(clients, names.bucket(name), name, location)]
 
 
@@ -81,11 +79,7 @@ def _allow_publishing(clients: Clients, topic: str, agent: str) -> None:
 
 
 def _make_bucket(clients: Clients, full_name: str, name: str, location: str) -> bool:
-    bucket = clients.storage.bucket(full_name)
-    bucket.iam_configuration.uniform_bucket_level_access_enabled = True
-    bucket.iam_configuration.public_access_prevention = "enforced"
-    if name == "state":
-        bucket.add_lifecycle_delete_rule(age=FORGOTTEN_DAYS, matches_prefix=list(FORGOTTEN))
+    bucket = described(clients.storage.bucket(full_name), name)
 
     def create() -> None:
         try:

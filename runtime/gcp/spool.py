@@ -8,7 +8,7 @@ A process that dies in between leaves an object whose rows are there already; th
 import itertools
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -67,12 +67,15 @@ class Spool:
         except PreconditionFailed:
             return  # a purge wrote it anew; what is left in it is sent again
 
-    def purge(self, table: str, before_us: int, tenant: str | None) -> None:
+    def purge(
+        self, table: str, before_us: int, tenant: str | None, only: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """Remove rows older than a time, whoever spooled them; raises ``Unavailable``."""
+        wanted = {column: frozenset(values) for column, values in (only or {}).items()}
         for info in self._store.scan(_prefix(table)):
             generation = info.generation
             while (rows := self._read(info.name, generation)) is not None:
-                kept = [row for row in rows if not is_older(row, before_us, tenant)]
+                kept = [row for row in rows if not is_older(row, before_us, tenant, wanted)]
                 try:
                     if not kept:
                         self._store.delete(info.name, if_generation=generation)

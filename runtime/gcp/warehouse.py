@@ -31,11 +31,12 @@ from earmark.errors import ConfigurationError, Unavailable
 from earmark.log import event
 from earmark.named_query import SHIPPED, load_query
 from earmark.ports import Clock
+from earmark.row import check_purge
 from earmark.rows import TABLES, Row
 from runtime.gcp.row_codec import RowCodec, Stored, chunks, microseconds
 from runtime.gcp.row_streams import REQUEST_BYTES_MAX, REQUEST_ROWS_MAX, RowStreams, write_client
 from runtime.gcp.spool import Spool, Spooled
-from runtime.gcp.vendor_errors import calling
+from runtime.gcp.statements import Parameter, Statements
 from runtime.gcp.warehouse_schema import rows_table
 from runtime.gcp.warehouse_tables import prepare_tables
 from workers.outage import Outage
@@ -44,8 +45,6 @@ _log = logging.getLogger(__name__)
 
 MAX_BYTES_BILLED: Final = 10 * 1024**3
 """Default limit of what one query may read: 10 GiB, some US cents."""
-QUERY_S: Final = 120.0
-RPC_S: Final = 30.0
 PAUSE_S: Final = 1.0
 """First pause of an outage; it doubles up to half a minute."""
 STEP_OBJECTS: Final = 100
@@ -95,7 +94,7 @@ class BigQueryWarehouse:
         self._clock = clock
         self._queries = queries
         self._tables = tables
-        self._maximum_bytes_billed = maximum_bytes_billed
+        self.statements = Statements(client, self._dataset, maximum_bytes_billed=maximum_bytes_billed)
         self._orphan_health_s = orphan_health_s
         self._now = now
         self._codecs = {name: RowCodec(row) for name, row in tables.items()}
@@ -146,25 +145,36 @@ class BigQueryWarehouse:
         query = load_query(name, self._queries)
         values = query.values(parameters or {})
         typed = [bigquery.ScalarQueryParameter(key, query.parameters[key].type, value) for key, value in values.items()]
-        job = self._run(query.sql, typed, name)
+        job = self.statements.run(query.sql, typed, name)
         return [dict(row.items()) for row in job]
 
-    def purge(self, table: str, *, before: datetime, tenant: str | None = None) -> int:
+    def purge(
+        self,
+        table: str,
+        *,
+        before: datetime,
+        tenant: str | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> int:
         """Remove old rows in all their versions, spooled ones too; returns how many the view had.
 
         All versions of a row whose latest is old are old themselves, so the condition on ``at`` leaves no earlier
         version behind to come up again, and lets BigQuery read the old partitions only.
         """
-        if table not in self._tables:
-            message = f"There is no table {table!r}.  There are: {', '.join(self._tables)}."
-            raise ConfigurationError(message)
-        condition, parameters = "`at` < @before", [bigquery.ScalarQueryParameter("before", "TIMESTAMP", before)]
+        check_purge(self._tables, table, only)
+        condition = "`at` < @before"
+        parameters: list[Parameter] = [bigquery.ScalarQueryParameter("before", "TIMESTAMP", before)]
         if tenant is not None:
             condition += " AND tenant = @tenant"
             parameters.append(bigquery.ScalarQueryParameter("tenant", "STRING", str(tenant)))
-        self._spool.purge(table, microseconds(before), tenant)
-        [counted] = self._run(f"SELECT COUNT(*) AS n FROM `{table}` WHERE {condition}", parameters, "purge")  # noqa: S608  # ours
-        self._run(f"DELETE FROM `{rows_table(table)}` WHERE {condition}", parameters, "purge")  # noqa: S608  # same
+        for number, (column, wanted) in enumerate((only or {}).items()):
+            condition += f" AND `{column}` IN UNNEST(@only_{number})"
+            parameters.append(bigquery.ArrayQueryParameter(f"only_{number}", "STRING", list(wanted)))
+        self._spool.purge(table, microseconds(before), tenant, only)
+        [counted] = self.statements.run(f"SELECT COUNT(*) AS n FROM `{table}` WHERE {condition}", parameters, "purge")  # noqa: S608  # ours
+        if only:  # an earlier version may have had another value
+            condition = f"`at` < @before AND `row_id` IN (SELECT `row_id` FROM `{table}` WHERE {condition})"  # noqa: S608  # same
+        self.statements.run(f"DELETE FROM `{rows_table(table)}` WHERE {condition}", parameters, "purge")  # noqa: S608  # same
         return int(counted["n"])
 
     def drain(self) -> int:
@@ -283,31 +293,6 @@ class BigQueryWarehouse:
             if self._write_client is None:
                 self._write_client = self._write()
             return self._write_client
-
-    def _run(
-        self, sql: str, parameters: Sequence[bigquery.ScalarQueryParameter], label: str
-    ) -> list[bigquery.table.Row]:
-        """Run a statement and wait for all its rows."""
-        config = bigquery.QueryJobConfig(
-            default_dataset=self._dataset,
-            maximum_bytes_billed=self._maximum_bytes_billed,
-            job_timeout_ms=int(QUERY_S * 1000),
-            labels={"application": "earmark", "query": label},
-            query_parameters=list(parameters),
-        )
-
-        def call() -> list[bigquery.table.Row]:
-            # `calling` repeats what failed; the client must not repeat it on its own, for ten minutes.
-            job = self._client.query(
-                sql,
-                job_config=config,
-                retry=None,  # type: ignore[arg-type]  # None means once; the annotation forgot it
-                job_retry=None,
-                timeout=RPC_S,
-            )
-            return list(job.result(timeout=QUERY_S, retry=None, job_retry=None))
-
-        return calling(f"The dataset {self._dataset}", call)
 
 
 def _parts(encoded: Sequence[bytes]) -> list[slice]:

@@ -3,7 +3,7 @@
 An object's generation is the modification time of its file in nanoseconds, set by us so that it always grows:
 each of a few lock files remembers the last one given, also to objects deleted since.  Whoever writes or deletes
 holds the lock file of that name; readers need no lock, for a file is replaced by one rename.  What is not an
-object (locks, half-written files, the few content types that do not follow from the name) lies in
+object (locks, half-written files, holds, the few content types that do not follow from the name) lies in
 ``root/.earmark``, outside of every bucket.
 
 Two things differ from a store in a cloud, and raise ``InvalidName``: a segment over 255 bytes, and a name that
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from earmark.clock import utc_now
-from earmark.errors import ConfigurationError, InvalidName, ObjectMissing, PreconditionFailed
+from earmark.errors import ConfigurationError, InvalidName, ObjectHeld, ObjectMissing, PreconditionFailed
 from earmark.object_names import checked_name
 from earmark.ports import Clock, ObjectInfo
 from runtime.local.object_files import (
@@ -75,9 +75,11 @@ class LocalObjectStore:
         top = os.fsencode(root.absolute())
         self._bucket = os.path.join(top, bucket.encode())
         own = os.path.join(top, b".earmark", bucket.encode())
-        self._locks, self._temporary, self._types = (os.path.join(own, part) for part in (b"locks", b"new", b"types"))
+        self._locks, self._temporary, self._types, self._holds = (
+            os.path.join(own, part) for part in (b"locks", b"new", b"types", b"holds")
+        )
         with translated(f"The bucket {bucket}"):
-            for folder in (self._bucket, self._locks, self._temporary, self._types):
+            for folder in (self._bucket, self._locks, self._temporary, self._types, self._holds):
                 os.makedirs(folder, exist_ok=True)
             sweep(self._temporary)
 
@@ -109,6 +111,7 @@ class LocalObjectStore:
                 present = status_of(path)
                 if if_generation is not None:
                     _demand(name, if_generation, present)
+                self._demand_free(name, path, present)
                 before_ns = 0 if present is None else present.st_mtime_ns
                 generation = temporary.stamp(self._now_ns(), max(before_ns, _last(lock)))
                 _remember(lock, generation)
@@ -152,12 +155,33 @@ class LocalObjectStore:
             if present is None:
                 return False
             _demand(name, if_generation, present)
+            self._demand_free(name, path, present)
             _remember(lock, max(_last(lock), present.st_mtime_ns))
             os.unlink(path)
             folder = os.path.dirname(path)
             sync_folder(folder)
             self._forget_type(path, present.st_mtime_ns)
             prune(folder, self._bucket)
+        return True
+
+    def protect(
+        self, name: str, *, if_generation: int, held: bool | None = None, not_needed_after: datetime | None = None
+    ) -> bool:
+        """Note a hold beside the file; nothing here is cleaned up by itself, so ``not_needed_after`` needs no note."""
+        del not_needed_after
+        path = self._path(name)
+        with translated(name), locked(self._lock_of(name)):
+            present = status_of(path)
+            if present is None:
+                return False
+            _demand(name, if_generation, present)
+            if held is not None and held != self._is_held(path, if_generation):
+                note = self._note(self._holds, path, if_generation)
+                if held:
+                    os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+                else:
+                    os.unlink(note)
+                sync_folder(self._holds)
         return True
 
     def _info(self, name: str, path: bytes) -> ObjectInfo | None:
@@ -167,7 +191,8 @@ class LocalObjectStore:
             noted = self._noted_type(path, generation)
             status_after = status if noted is not None else status_of(path)
             if status_after is not None and status_after.st_mtime_ns == generation:
-                return ObjectInfo(name, generation, status.st_size, _time(generation), noted or _type_of(path))
+                held = self._is_held(path, generation)
+                return ObjectInfo(name, generation, status.st_size, _time(generation), noted or _type_of(path), held)
             status = status_after  # overwritten in between, and the note went with the old generation
         return None
 
@@ -203,14 +228,23 @@ class LocalObjectStore:
         number = hashlib.sha256(name.encode()).digest()[0] % _LOCKS
         return os.path.join(self._locks, str(number).encode())
 
-    def _note(self, path: bytes, generation: int) -> bytes:
-        """The file that holds the content type of one generation of an object."""
-        digest = hashlib.sha256(os.path.relpath(path, self._bucket)).hexdigest()[:32]
-        return os.path.join(self._types, f"{digest}-{generation}".encode())
+    def _note(self, folder: bytes, path: bytes, generation: int) -> bytes:
+        """The file that says something about one generation of an object: its content type, or that it is held."""
+        digest = hashlib.sha256(path.removeprefix(self._bucket + b"/")).hexdigest()[:32]
+        return os.path.join(folder, f"{digest}-{generation}".encode())
+
+    def _is_held(self, path: bytes, generation: int) -> bool:
+        return os.path.lexists(self._note(self._holds, path, generation))
+
+    def _demand_free(self, name: str, path: bytes, present: os.stat_result | None) -> None:
+        """Raise where a hold is on what would be lost."""
+        if present is not None and self._is_held(path, present.st_mtime_ns):
+            message = f"{name} is held"
+            raise ObjectHeld(message)
 
     def _noted_type(self, path: bytes, generation: int) -> str | None:
         try:
-            with open(self._note(path, generation), encoding="utf-8") as note:
+            with open(self._note(self._types, path, generation), encoding="utf-8") as note:
                 return note.read()
         except FileNotFoundError:
             return None
@@ -219,7 +253,9 @@ class LocalObjectStore:
         """Write the note before there is such a generation, so that nobody ever sees one without the other."""
         if content_type == _type_of(path):
             return
-        with open(self._note(path, generation), "w", encoding="utf-8") as note:  # no reader before the rename
+        with open(
+            self._note(self._types, path, generation), "w", encoding="utf-8"
+        ) as note:  # no reader before the rename
             note.write(content_type)
             note.flush()
             os.fsync(note.fileno())
@@ -227,7 +263,7 @@ class LocalObjectStore:
 
     def _forget_type(self, path: bytes, generation: int) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._note(path, generation))
+            os.unlink(self._note(self._types, path, generation))
 
     def _now_ns(self) -> int:
         return (self._clock() - _EPOCH) // _MICROSECOND * 1000

@@ -6,6 +6,7 @@ the state of one moment, so that a long report and the workers do not wait for e
 BigQuery's, turned into SQLite's (``runtime.local.dialect``).
 """
 
+import json
 import sqlite3
 import types
 import typing
@@ -18,6 +19,7 @@ from pydantic import AwareDatetime
 
 from earmark.errors import ConfigurationError
 from earmark.named_query import SHIPPED, load_query
+from earmark.row import Index, check_purge
 from earmark.rows import TABLES, Row
 from runtime.local.database import WAIT_S, Database, Synchronous
 from runtime.local.views import LocalViews, add_functions, spill
@@ -57,6 +59,11 @@ class LocalWarehouse:
         self._database = Database(database, self._prepare, synchronous=synchronous, wait_s=wait_s)
         self._views = LocalViews(self._database.path, tables, wait_s=wait_s)
 
+    @property
+    def database(self) -> Database:
+        """The file, for adapters that read its tables in ways of their own."""
+        return self._database
+
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one transaction; of two versions of a row the one with the later ``at`` stays."""
         if not rows:
@@ -67,7 +74,7 @@ class LocalWarehouse:
             if known is None or not isinstance(row, known):
                 message = f"The warehouse has no table {row.table!r} for a {type(row).__name__}"
                 raise ConfigurationError(message)
-            values = tuple(_stored(getattr(row, name)) for name in known.model_fields)
+            values = tuple(stored(getattr(row, name)) for name in known.model_fields)
             batches.setdefault(row.table, []).append(values)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -81,7 +88,7 @@ class LocalWarehouse:
         from runtime.local.dialect import to_sqlite  # noqa: PLC0415  # sqlglot takes a tenth of a second
 
         query = load_query(name, self._queries)
-        values = {key: _stored(value) for key, value in query.values(parameters or {}).items()}
+        values = {key: stored(value) for key, value in query.values(parameters or {}).items()}
         sql = to_sqlite(query.sql)
         if self._views.reads_views(query.sql):
             self._views.catch_up()
@@ -99,13 +106,22 @@ class LocalWarehouse:
 
         return self._database.read(work)
 
-    def purge(self, table: str, *, before: datetime, tenant: str | None = None) -> int:
-        """Remove old rows, some thousands at a time; raises ``ConfigurationError`` for a table that does not exist."""
-        if table not in self._tables:
-            message = f"There is no table {table!r}.  There are: {', '.join(self._tables)}."
-            raise ConfigurationError(message)
-        condition = "at < ?" if tenant is None else "at < ? AND tenant = ?"
-        values = [_stored(before)] if tenant is None else [_stored(before), tenant]
+    def purge(
+        self,
+        table: str,
+        *,
+        before: datetime,
+        tenant: str | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> int:
+        """Remove rows, some thousands at a time; raises ``ConfigurationError`` for a table or column there is not."""
+        check_purge(self._tables, table, only)
+        condition, values = "at < ?", [stored(before)]
+        if tenant is not None:
+            condition, values = condition + " AND tenant = ?", [*values, tenant]
+        for column, wanted in (only or {}).items():
+            condition += f' AND "{column}" IN (SELECT value FROM json_each(?))'  # noqa: S608  # a field of the row type
+            values.append(json.dumps(list(wanted)))
         old = f'SELECT rowid FROM "{table}" WHERE {condition} LIMIT {_PURGE_ROWS}'  # noqa: S608  # the name is ours
         sql = f'DELETE FROM "{table}" WHERE rowid IN ({old})'  # noqa: S608  # same
         removed = 0
@@ -151,6 +167,8 @@ class LocalWarehouse:
             else:
                 columns = [column for name, column in wanted.items() if name not in present]
                 statements += [f'ALTER TABLE "{table}" ADD COLUMN {column}' for column in columns]
+            indexes = {index[1] for index in connection.execute(f'PRAGMA index_list("{table}")')}
+            statements += [_index(table, each) for each in row.indexes if each.name not in indexes]
         return statements
 
 
@@ -166,6 +184,11 @@ def _column(name: str, row: type[Row]) -> str:
     if name == "row_id":
         return f'"{name}" TEXT PRIMARY KEY NOT NULL'
     return f'"{name}" {affinity}{" NOT NULL" if name in _REQUIRED else ""}'
+
+
+def _index(table: str, index: Index) -> str:
+    columns = ", ".join(f'"{column}"' for column in index.columns)
+    return f'CREATE INDEX "{index.name}" ON "{table}" ({columns}){f" WHERE {index.where}" if index.where else ""}'
 
 
 def _members(annotation: object) -> tuple[object, ...]:
@@ -184,7 +207,7 @@ def _upsert(table: str, row: type[Row]) -> str:
     )
 
 
-def _stored(value: object) -> object:
+def stored(value: object) -> object:
     """A value as the tables hold it: times as text like ``2026-01-02T03:04:05.000006Z``."""
     if isinstance(value, datetime):
         if value.tzinfo is None:

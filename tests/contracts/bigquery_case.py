@@ -71,10 +71,11 @@ def new_case(folder: Path) -> WarehouseCase:
     """An empty dataset; to break it the server is stopped and the spool's bucket moved away."""
     world = BigQueryWorld(folder)
     world.open(prepare=True)
+    return WarehouseCase(world.open, lambda: break_world(world, folder), examples=12)
 
-    def break_it() -> None:
-        world.server.close()
-        server.cache_clear()
-        (folder / "bucket").rename(folder / "moved away")
 
-    return WarehouseCase(world.open, break_it)
+def break_world(world: BigQueryWorld, folder: Path) -> None:
+    """Make BigQuery and the spool unreachable."""
+    world.server.close()
+    server.cache_clear()
+    (folder / "bucket").rename(folder / "moved away")

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from earmark.ports import ObjectStore, Queue, Warehouse
+from retention.catalogue import Catalogue
+from runtime.local.catalogue import LocalCatalogue
 from runtime.local.database import Database
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import LocalQueue
@@ -49,6 +51,8 @@ class StoreCase:
     """A name may be the folder of another: ``a`` beside ``a/b``."""
     dates_by_clock: bool = True
     """``created_at`` is the time of ``clock``; Cloud Storage dates objects itself."""
+    holds: bool = True
+    """A hold holds; the emulator of Cloud Storage forgets it (``test_gcs_holds.py`` has a server that does not)."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,17 @@ class WarehouseCase:
     open: Callable[[], Warehouse]
     """Gives another connection to the same tables."""
     break_it: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class CatalogueCase:
+    """A catalogue adapter."""
+
+    open: Callable[[], Catalogue]
+    """Gives another connection to the same rows, which reads small blocks."""
+    break_it: Callable[[], object]
+    examples: int = 30
+    """How many made-up cases of a rule it is shown; fewer where each takes many requests to a server."""
 
 
 def local_queue(folder: Path) -> QueueCase:
@@ -106,6 +121,18 @@ def local_warehouse(folder: Path) -> WarehouseCase:
     return WarehouseCase(connect, lambda: _block(path, [warehouse._database for warehouse in opened]))
 
 
+def local_catalogue(folder: Path) -> CatalogueCase:
+    """The catalogue in SQLite."""
+    path = folder / "rows" / "warehouse.sqlite"
+    opened: list[LocalWarehouse] = []
+
+    def connect() -> LocalCatalogue:
+        opened.append(LocalWarehouse(path, synchronous="NORMAL"))
+        return LocalCatalogue(opened[-1], page_rows=3)
+
+    return CatalogueCase(connect, lambda: _block(path, [warehouse._database for warehouse in opened]))
+
+
 def _block(path: Path, databases: list[Database]) -> None:
     """Put a file where the database's folder was, and let every open database find that out."""
     for database in databases:
@@ -132,9 +159,23 @@ def bigquery_warehouse(folder: Path) -> WarehouseCase:
     return new_case(folder)
 
 
+def bigquery_catalogue(folder: Path) -> CatalogueCase:
+    """The catalogue in BigQuery, on bqemulator."""
+    from runtime.gcp.catalogue import BigQueryCatalogue  # noqa: PLC0415  # needs Google's clients
+    from tests.contracts.bigquery_case import BigQueryWorld, break_world  # noqa: PLC0415  # same
+
+    world = BigQueryWorld(folder)
+    world.open(prepare=True)
+    return CatalogueCase(
+        lambda: BigQueryCatalogue(world.open(), block_rows=3), lambda: break_world(world, folder), examples=4
+    )
+
+
 QUEUES: dict[str, Callable[[Path], QueueCase]] = {"local": local_queue, "pubsub": pubsub_queue}
 STORES: dict[str, Callable[[Path], StoreCase]] = {"local": local_store, "gcs": gcs_store}
 WAREHOUSES: dict[str, Callable[[Path], WarehouseCase]] = {"local": local_warehouse, "bigquery": bigquery_warehouse}
+
+CATALOGUES: dict[str, Callable[[Path], CatalogueCase]] = {"local": local_catalogue, "bigquery": bigquery_catalogue}
 
 
 @pytest.fixture(params=list(QUEUES.values()), ids=list(QUEUES))
@@ -155,4 +196,11 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> StoreCase:
 def warehouses(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseCase:
     """Every warehouse adapter in turn, empty."""
     factory: Callable[[Path], WarehouseCase] = request.param
+    return factory(tmp_path)
+
+
+@pytest.fixture(params=list(CATALOGUES.values()), ids=list(CATALOGUES))
+def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogueCase:
+    """Every catalogue adapter in turn, empty."""
+    factory: Callable[[Path], CatalogueCase] = request.param
     return factory(tmp_path)

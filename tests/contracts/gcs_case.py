@@ -1,7 +1,7 @@
 """Cloud Storage under the contract suite: fake-gcs-server, one for the whole run, with a bucket for each case.
 
 The server enforces the preconditions of creates and overwrites, not of deletes: there the adapter looks first, and
-``test_gcs_store.py`` holds that the precondition is sent.
+``test_gcs_store.py`` holds that the precondition is sent.  It forgets holds; ``test_gcs_holds.py`` has those.
 """
 
 import atexit
@@ -56,4 +56,5 @@ def new_case() -> StoreCase:
         long_segments=True,
         nests=True,
         dates_by_clock=False,
+        holds=False,
     )

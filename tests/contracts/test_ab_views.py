@@ -13,6 +13,7 @@ import pytest
 from ab_testing.evidence import Evidence
 from ab_testing.evidence_rows import STEPS_MAX, read_evidence, read_history, read_pairs, read_segments
 from earmark.named_query import load_query, query_names
+from earmark.ports import Warehouse
 from earmark.rows import AgreementRow, AssignmentRow, PairRow, Row, TrialRow
 from earmark.view import load_views
 from runtime.local.warehouse import LocalWarehouse
@@ -224,21 +225,29 @@ def test_a_purge_takes_its_figures_along(warehouses: WarehouseCase) -> None:
     assert sum(sum(arm.counts.values()) for arm in read_evidence(warehouse.query, NAMES[0], 1).arms.values()) == 0
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_an_empty_warehouse(warehouses: WarehouseCase, name: str) -> None:
+def test_an_empty_warehouse(warehouses: WarehouseCase) -> None:
     """Before the first experiment each query finds nothing."""
-    assert warehouses.open().query(name) == []
+    warehouse = warehouses.open()
+    assert {name: warehouse.query(name) for name in QUERIES} == {name: [] for name in QUERIES}
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_both_engines_answer_alike(tmp_path: Path, name: str) -> None:
-    """Each query on experiments gives the same rows on BigQuery and on SQLite."""
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, Warehouse]:
+    """BigQuery and SQLite with the same rows, for tests that only read."""
     from tests.contracts.bigquery_case import BigQueryWorld  # noqa: PLC0415  # needs Google's clients
 
-    cloud, local = BigQueryWorld(tmp_path).open(prepare=True), LocalWarehouse(tmp_path / "w.sqlite")
+    folder = tmp_path_factory.mktemp("engines")
+    cloud, local = BigQueryWorld(folder).open(prepare=True), LocalWarehouse(folder / "w.sqlite")
     rows = some_rows(9, 200)
     for each in (cloud, local):
         each.append(rows)
+    return cloud, local
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_both_engines_answer_alike(engines: tuple[Warehouse, Warehouse], name: str) -> None:
+    """Each query on experiments gives the same rows on BigQuery and on SQLite."""
+    cloud, local = engines
     chosen = {"experiment": NAMES[1], "version": 1, "since": START + timedelta(hours=1), "step_s": 7200}
     parameters = {key: value for key, value in chosen.items() if key in load_query(name).parameters}
     ours = cloud.query(name, parameters)

@@ -376,6 +376,18 @@ def test_a_purge_reaches_the_spool(world: BigQueryWorld) -> None:
     assert count(subject) == 2
 
 
+def test_a_purge_of_some_reaches_the_spool(world: BigQueryWorld) -> None:
+    """Of the rows that wait in the spool those with one of the values go."""
+    _, option = scripted(DOWN)
+    subject = world.open(**option)
+    subject.append([job_row(number, model=f"m{number % 3}") for number in range(6)])
+    assert subject.purge("jobs", before=AT + timedelta(days=1), only={"model": ["m0", "m1"], "tenant": ["acme"]}) == 0
+    subject._write_client = write_client()
+    subject._outage._resume_at = 0.0
+    assert subject.drain() == 2
+    assert [row["row_id"] for row in stored(world, "jobs")] == ["job 2", "job 5"]
+
+
 def test_a_purge_brings_no_old_version_up(world: BigQueryWorld) -> None:
     """All versions of an old row go, and only the hidden versions of one that has a young version."""
     subject = world.open()

@@ -4,14 +4,14 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earmark.clock import utc_now
-from earmark.errors import InvalidName, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import InvalidName, ObjectHeld, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.ports import ObjectInfo, ObjectStore
 from tests.contracts.conftest import StoreCase
 
@@ -72,6 +72,7 @@ NAME_CALLS: dict[str, Callable[[ObjectStore, str], object]] = {
     "write": put,
     "stat": lambda store, name: store.stat(name),
     "delete": lambda store, name: store.delete(name, if_generation=1),
+    "protect": lambda store, name: store.protect(name, if_generation=1, held=True),
 }
 
 
@@ -136,6 +137,7 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "stat": lambda store: store.stat("a"),
     "scan": lambda store: list(store.scan()),
     "delete": lambda store: store.delete("a", if_generation=1),
+    "protect": lambda store: store.protect("a", if_generation=1, held=True),
 }
 
 
@@ -393,6 +395,71 @@ def test_delete_that_lost_a_race(stores: StoreCase) -> None:
         store.delete("a", if_generation=old.generation)
     assert store.stat("a") == new
     assert content_of(store, "a") == b"new"
+
+
+def test_protect_changes_nothing_else(stores: StoreCase) -> None:
+    """Held: "Change what becomes of that generation without changing it"."""
+    store = stores.open()
+    info = put(store, "a/b", b"kept")
+    assert store.protect("a/b", if_generation=info.generation, not_needed_after=datetime(2030, 1, 1, tzinfo=UTC))
+    assert store.protect("a/b", if_generation=info.generation, not_needed_after=datetime(2029, 1, 1, tzinfo=UTC))
+    assert store.protect("a/b", if_generation=info.generation)
+    assert store.stat("a/b") == info
+    assert content_of(store, "a/b") == b"kept"
+    assert store.delete("a/b", if_generation=info.generation)
+
+
+def test_protect_of_what_is_not_there(stores: StoreCase) -> None:
+    """Held: "False where there is no such object", "Raises ``PreconditionFailed`` when the object has another"."""
+    store = stores.open()
+    assert not store.protect("a", if_generation=1, held=True)
+    old, new = put(store, "a", b"old"), put(store, "a", b"new")
+    with pytest.raises(PreconditionFailed):
+        store.protect("a", if_generation=old.generation, held=True)
+    assert store.stat("a") == new
+    store.delete("a", if_generation=new.generation)
+    assert not store.protect("a", if_generation=new.generation, held=True)
+
+
+def test_a_held_object_stays(stores: StoreCase) -> None:
+    """Held: "While ``held``, a delete or an overwrite raises ``ObjectHeld`` and changes nothing", for everybody."""
+    info = put(stores.open(), "a/b", b"held")
+    other = put(stores.open(), "a/c")
+    assert stores.open().protect("a/b", if_generation=info.generation, held=True)
+    if not stores.holds:
+        assert stores.open().stat("a/b") == info
+        return
+    store = stores.open()
+    held = ObjectInfo(info.name, info.generation, info.size_bytes, info.created_at, info.content_type, held=True)
+    for _ in range(2):
+        with pytest.raises(ObjectHeld):
+            store.delete("a/b", if_generation=info.generation)
+        for generation in (None, info.generation):
+            with pytest.raises(ObjectHeld):
+                store.write("a/b", b"other", content_type=TYPE, if_generation=generation)
+        with pytest.raises(PreconditionFailed):
+            store.write("a/b", b"other", content_type=TYPE, if_generation=0)
+        with pytest.raises(PreconditionFailed):
+            store.delete("a/b", if_generation=info.generation + 1)
+        assert list(store.scan()) == [held, other]
+        assert store.stat("a/b") == held
+        assert content_of(store, "a/b") == b"held"
+        store.protect("a/b", if_generation=info.generation, not_needed_after=datetime(2030, 1, 1, tzinfo=UTC))
+        store.protect("a/b", if_generation=info.generation, held=True)
+
+
+def test_a_released_object_goes(stores: StoreCase) -> None:
+    """Held: "While ``held``": released it is as it was, and what is written in its place is not held."""
+    store = stores.open()
+    info = put(store, "a")
+    store.protect("a", if_generation=info.generation, held=True)
+    assert stores.open().protect("a", if_generation=info.generation, held=False)
+    assert stores.open().protect("a", if_generation=info.generation, held=False)
+    assert store.stat("a") == info
+    replaced = put(store, "a", b"new")
+    assert not replaced.held
+    assert store.stat("a") == replaced
+    assert store.delete("a", if_generation=replaced.generation)
 
 
 def test_folders_come_and_go_safely(stores: StoreCase) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.decoding import eventually
 from tests.flows.command import Command, lines
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "audio"
@@ -29,7 +30,7 @@ def test_analyze_gives_one_record_per_input_in_order(earmark: Command, tmp_path:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd \n\xe9.wav"))
     odd.write_bytes(SILENCE.read_bytes())
     inputs = [SILENCE, tmp_path / "b.txt", SPEECH, tmp_path / "gone.mp3", odd]
-    ended = earmark.run("analyze", *inputs, "--format", "jsonl")
+    ended = earmark.run_anew("analyze", *inputs, "--format", "jsonl")
     assert ended.returncode == 3
     found = lines(ended.stdout)
     assert [line["status"] for line in found] == ["done", "rejected", "done", "rejected", "done"]
@@ -68,13 +69,13 @@ def test_usage_and_settings_errors_are_one_line_and_2(tmp_path: Path) -> None:
     """Wrong flags, values, names and files end with status 2 and no traceback."""
     earmark = Command(tmp_path / "data")
     wrong = [
-        earmark.run("analyze"),
+        earmark.run_anew("analyze"),
         earmark.run("analyze", SILENCE, "--format", "yaml"),
         earmark.run("analyze", SILENCE, "--tenant", "Not A Tenant"),
         earmark.run("analyze", SILENCE, ""),
         earmark.run("report", "no_such_report"),
         Command(tmp_path / "data", batch_jobs="none").run("config"),
-        Command(tmp_path / "data", model="oracle").run("analyze", SILENCE),
+        Command(tmp_path / "data", model="oracle").run_anew("analyze", SILENCE),
         Command(tmp_path / "data", tenants="/nowhere.toml").run("analyze", SILENCE),
     ]
     for ended in wrong:
@@ -123,7 +124,8 @@ def test_route_then_work_until_empty(earmark: Command) -> None:
 def test_a_worker_told_to_stop_ends_cleanly(earmark: Command, number: int) -> None:
     """SIGTERM and Ctrl-C end an idle worker at once, with status 0."""
     with earmark.started("work") as worker:
-        earmark.run("analyze", SILENCE)
+        earmark.run("route", SILENCE)
+        assert eventually(lambda: lines(earmark.run("route", SILENCE).stdout)[0]["status"] == "known", 60)
         worker.send_signal(number)
         _, errors = worker.communicate(timeout=60)
     assert worker.returncode == 0

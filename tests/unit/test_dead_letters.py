@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from earmark.actor import actor_name
 from earmark.domain import Failure, Job, Lease, Record
-from router.dead_letters.audit import actor_name
 from router.dead_letters.changes import LIVES_MAX, Terms, bury, claim, confirm, discard, interrupt, observed
 from router.dead_letters.collector import history_of
 from router.dead_letters.letter import NO_FINGERPRINT, UNSETTLED, DeadLetter, State

@@ -70,3 +70,6 @@ def test_which_rows_a_purge_removes() -> None:
     assert codec.is_older(stored, at_us + 1, None)
     assert codec.is_older(stored, at_us + 1, "t")
     assert not codec.is_older(stored, at_us + 1, "other")
+    assert codec.is_older(stored, at_us + 1, None, {"tenant": {"t", "u"}, "job_id": {str(stored["job_id"])}})
+    assert not codec.is_older(stored, at_us + 1, None, {"tenant": {"t"}, "job_id": {"another"}})
+    assert not codec.is_older(stored, at_us, None, {"tenant": {"t"}})

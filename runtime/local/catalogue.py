@@ -1,0 +1,141 @@
+"""``LocalCatalogue``: the rows about objects, read from the table of ``LocalWarehouse`` through indexes made for it.
+
+``catalogue_age`` holds the live objects by customer, class and age, with their sizes, so that counting and finding what
+is due read nothing else; ``catalogue_name`` holds all by place.
+"""
+
+# All that is put into the SQL here are names of ours:
+# ruff: noqa: S608
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from earmark.retention_rows import LIVE_STATES
+from earmark.rows import CatalogueRow
+from earmark.vocabulary import ObjectClass
+from retention.catalogue import Count, Cutoff, Group
+from runtime.local.database import Query
+from runtime.local.warehouse import LocalWarehouse, stored
+
+PAGE_ROWS: Final = 1000
+"""Rows of a scan read at a time; a transaction that lasts as long as a scan would keep the log from being emptied."""
+_NAMES: Final = tuple(CatalogueRow.model_fields)
+_DEFAULTED: Final = frozenset(name for name, field in CatalogueRow.model_fields.items() if not field.is_required())
+_COLUMNS: Final = ", ".join(_NAMES)
+_LIVE: Final = f"state IN {LIVE_STATES}"
+_GROUPS: Final = (
+    "SELECT tenant, object_class, COUNT(*), SUM(size_bytes), MIN(created_at), MAX(created_at)"
+    f" FROM catalogue INDEXED BY catalogue_age WHERE {_LIVE}"
+    " GROUP BY tenant, object_class ORDER BY tenant, object_class"
+)
+_TIER: Final = (
+    f"SELECT tier FROM catalogue INDEXED BY catalogue_age WHERE {_LIVE}"
+    " AND tenant = ? AND object_class = ? AND created_at = ? ORDER BY at DESC LIMIT 1"
+)
+_OF_CUTOFF: Final = (
+    f"FROM catalogue INDEXED BY catalogue_age WHERE {_LIVE} AND tenant = ? AND object_class = ? AND created_at <= ?"
+)
+_COUNT: Final = f"SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) {_OF_CUTOFF}"
+_FIND: Final = (
+    f"SELECT {_COLUMNS} FROM catalogue INDEXED BY catalogue_name WHERE bucket = ? AND name = ? ORDER BY generation DESC"
+)
+_SCAN: Final = (
+    f"SELECT {_COLUMNS} FROM catalogue INDEXED BY catalogue_name WHERE {_LIVE} AND bucket = ?"
+    " AND (name, generation) > (?, ?) AND (? IS NULL OR tenant = ?) ORDER BY name, generation LIMIT ?"
+)
+_LAST_GENERATION: Final = (1 << 63) - 1
+
+
+class LocalCatalogue:
+    """See ``retention.catalogue.Catalogue`` for what it promises."""
+
+    def __init__(self, warehouse: LocalWarehouse, *, page_rows: int = PAGE_ROWS) -> None:
+        """Read from the warehouse's file."""
+        self._page_rows = page_rows
+        self._warehouse = warehouse
+        self._database = warehouse.database
+
+    def record(self, rows: Sequence[CatalogueRow]) -> None:
+        """Add rows in one transaction; they are seen at once."""
+        self._warehouse.append(rows)
+
+    def find(self, bucket: str, name: str) -> list[CatalogueRow]:
+        """Every generation of an object, the latest first."""
+        return self._database.read(lambda connection: list(map(_row, connection.execute(_FIND, [bucket, name]))))
+
+    def groups(self) -> list[Group]:
+        """What live objects there are; the tier is that of the youngest."""
+
+        def work(connection: sqlite3.Connection) -> list[Group]:
+            found = connection.execute(_GROUPS).fetchall()
+            return [
+                Group(
+                    tenant,
+                    ObjectClass(object_class),
+                    objects,
+                    size_bytes,
+                    datetime.fromisoformat(oldest),
+                    connection.execute(_TIER, [tenant, object_class, youngest]).fetchone()[0],
+                )
+                for tenant, object_class, objects, size_bytes, oldest, youngest in found
+            ]
+
+        return self._database.read(work)
+
+    def due(self, cutoffs: Sequence[Cutoff]) -> Iterator[CatalogueRow]:
+        """Live objects at or before their cutoffs, a customer at a time, from one state of the table."""
+        yield from map(_row, self._database.stream(_due_queries(cutoffs)))
+
+    def count(self, cutoffs: Sequence[Cutoff]) -> list[Count]:
+        """How many there are for each cutoff, from one state of the table."""
+
+        def work(connection: sqlite3.Connection) -> list[Count]:
+            return [Count(each, *connection.execute(_COUNT, _values(each)).fetchone()) for each in cutoffs]
+
+        return self._database.read(work)
+
+    def scan(
+        self, bucket: str, *, prefix: str = "", start_after: str = "", tenant: str | None = None
+    ) -> Iterator[CatalogueRow]:
+        """Live objects in pages; what is recorded meanwhile may be seen or not."""
+        after = (start_after, _LAST_GENERATION) if start_after.encode() >= prefix.encode() else (prefix, -1)
+        while True:
+            values = [bucket, *after, tenant, tenant, self._page_rows]
+            page = self._database.read(lambda connection, values=values: connection.execute(_SCAN, values).fetchall())  # type: ignore[misc]
+            for row in map(_row, page):
+                if not row.name.startswith(prefix):
+                    return
+                yield row
+                after = (row.name, row.generation)
+            if len(page) < self._page_rows:
+                return
+
+
+def _due_queries(cutoffs: Sequence[Cutoff]) -> Iterator[Query]:
+    """One query for each customer; of two cutoffs of a class the later one counts."""
+    for _, group in groupby(sorted(cutoffs, key=lambda each: each.tenant), key=lambda each: each.tenant):
+        latest: dict[ObjectClass, Cutoff] = {}
+        for each in group:
+            known = latest.get(each.object_class)
+            if known is None or each.until > known.until:
+                latest[each.object_class] = each
+        union = " UNION ALL ".join([f"SELECT {_COLUMNS} {_OF_CUTOFF}"] * len(latest))
+        yield (
+            f"{union} ORDER BY bucket, name, generation",
+            [value for each in latest.values() for value in _values(each)],
+        )
+
+
+def _values(cutoff: Cutoff) -> list[object]:
+    return [cutoff.tenant, str(cutoff.object_class), stored(cutoff.until)]
+
+
+def _row(values: Sequence[object]) -> CatalogueRow:
+    """A row from its columns; one written before a column was there has its default."""
+    named = zip(_NAMES, values, strict=True)
+    return CatalogueRow.model_validate(
+        {name: value for name, value in named if value is not None or name not in _DEFAULTED}
+    )
