@@ -7,7 +7,7 @@ finds what is missing.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from earmark.errors import ConfigurationError, StorageError, Unavailable
@@ -61,7 +61,7 @@ class KeptBucket:
     def _older(self, row: CatalogueRow) -> list[CatalogueRow]:
         now = self.clock()
         return [
-            each.model_copy(update={"state": ObjectState.REPLACED, "at": now})
+            each.model_copy(update={"state": ObjectState.REPLACED, "at": max(now, each.at + timedelta.resolution)})
             for each in self.find(row.bucket, row.name)
             if each.state in _LIVE and each.generation != row.generation
         ]

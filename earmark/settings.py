@@ -130,6 +130,10 @@ class Settings(BaseModel):
     retention_rate_per_s: float = Field(
         800.0, gt=0, le=5000, description="Most deletions a second; a bucket of Cloud Storage takes about 1,000 writes."
     )
+    retention_threads: int = Field(32, ge=1, le=128, description="Deletions at the same time.")
+    retention_batch: int = Field(
+        500, ge=1, le=1000, description="Deletions between two looks at holds and the switch that stops them."
+    )
     retention_page: str = Field(
         "",
         max_length=1000,
@@ -142,6 +146,7 @@ class Settings(BaseModel):
         pattern=r"^(https?://\S+)?$",
         description="Page where a customer moves to a higher tier, for notices; filled in likewise.",
     )
+    retention_service: str = Field("Earmark", max_length=100, description="What customers know the service as.")
     retention_contact: str = Field(
         "", max_length=200, description="Whom customers can ask about a notice, as an address or a telephone number."
     )

@@ -22,7 +22,15 @@ class Progress(NamedTuple):
 class Notify(Protocol):
     """Sends the notices of a plan: ``Notifying.notify``."""
 
-    def __call__(self, candidates: Iterator[Candidate], *, plan: str, actor: str, stop: Callable[[], bool]) -> Notified:
+    def __call__(
+        self,
+        candidates: Iterator[Candidate],
+        *,
+        plan: str,
+        actor: str,
+        stop: Callable[[], bool],
+        beat: Callable[[], None],
+    ) -> Notified:
         """See there."""
         ...
 

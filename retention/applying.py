@@ -218,9 +218,12 @@ class Applying:
             why.extend([] if present is None else [present])
             return present is not None
 
-        with Candidates(plan, self._catalogue, stamp, start=lease.run.cursor) as candidates, self._pool() as pool:
-            lease.update()
-            notified = self._notify(candidates.of("notice"), plan=plan.id, actor=lease.run.actor, stop=stop)
+        start = lease.run.cursor
+        read = Candidates(plan, self._catalogue, stamp, start=start, beat=lease.beat)
+        with read as candidates, self._pool() as pool:
+            notified = self._notify(
+                candidates.of("notice"), plan=plan.id, actor=lease.run.actor, stop=stop, beat=lease.beat
+            )
             deletions = candidates.of("delete")
             while not why and not stop() and (batch := list(islice(deletions, self._batch))):
                 outlook, begun = self._outlook(), lease.run.begun_until

@@ -6,7 +6,7 @@ customers' files are left behind.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -39,7 +39,15 @@ class Candidate(Frozen):
 class Candidates:
     """Used with ``with``, which forgets them at its end."""
 
-    def __init__(self, plan: Plan, catalogue: Catalogue, stamp: Stamp, *, start: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        catalogue: Catalogue,
+        stamp: Stamp,
+        *,
+        start: int = 0,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         """Take a plan whose file was looked at, and the catalogue.
 
         Args:
@@ -47,8 +55,10 @@ class Candidates:
             catalogue: what there is.
             stamp: of the plan's file, taken before it was looked at.
             start: number of the first line whose deletion is asked for; of notices all are.
+            beat: called now and then while they are read.
         """
-        self._plan, self._catalogue, self._stamp, self._start = plan, catalogue, stamp, start
+        self._plan, self._catalogue, self._stamp = plan, catalogue, stamp
+        self._start, self._beat = start, beat
 
     def __enter__(self) -> Self:
         """Read both.
@@ -82,6 +92,7 @@ class Candidates:
         rows = self._catalogue.due(cutoffs) if cutoffs else iter(())
         row, place, last = next(rows, None), _FIRST, _FIRST
         for index, line in self._wanted():
+            self._beat()
             place, last = (line.tenant, line.bucket, line.name, line.generation), place
             if place <= last:
                 raise self._changed()

@@ -33,6 +33,8 @@ SETTLED: Final = timedelta(hours=1)
 """After which an object and its row must both be seen."""
 OVERDUE: Final = timedelta(hours=25)
 """How long an object may be there after it was to go: a day's run, and an hour for it to end."""
+NAMED: Final = 20
+"""Overdue objects that are logged one by one."""
 BLOCK_ROWS: Final = 1000
 """Rows recorded in one call."""
 CLASSES: Final = {
@@ -119,6 +121,8 @@ class Inventory:
             look.at(name, present, rows)
         look.flush()
         tally = look.tally
+        level = logging.WARNING if tally.orphans or tally.ghosts or tally.overdue else logging.INFO
+        event(_log, "inventory.compared", level=level, bucket=bucket, **vars(tally))
         return InventoryRow(
             row_id=f"{bucket}:{self._outlook.now.isoformat()}",
             tenant="",
@@ -193,7 +197,7 @@ class _Look:
             return
         self.tally.ghosts += 1
         state = ObjectState.MISSING if info is None or info.generation < row.generation else ObjectState.REPLACED
-        event(_log, "inventory.ghost", level=logging.WARNING, object_id=row.row_id, tenant=row.tenant, state=state)
+        event(_log, "inventory.ghost", level=logging.DEBUG, object_id=row.row_id, tenant=row.tenant, state=state)
         self._put(row.model_copy(update={"state": state, "at": self._taken_at}))
 
     def _adopt(self, name: str, present: ObjectInfo) -> None:
@@ -202,7 +206,7 @@ class _Look:
         owner_name, job_id = _owner(name, object_class)
         owner = self._owner_of(owner_name) if owner_name else None
         if owner is None:
-            event(_log, "inventory.nobodys", level=logging.WARNING, bucket=self._bucket, size_bytes=present.size_bytes)
+            event(_log, "inventory.nobodys", level=logging.DEBUG, bucket=self._bucket, size_bytes=present.size_bytes)
             return
         row = catalogue_row(
             self._bucket,
@@ -214,7 +218,7 @@ class _Look:
             job_id=job_id,
             at=self._taken_at,
         )
-        event(_log, "inventory.orphan", object_id=row.row_id, tenant=row.tenant)
+        event(_log, "inventory.orphan", level=logging.DEBUG, object_id=row.row_id, tenant=row.tenant)
         self._put(self._backstop(row, self._outlook.of(row)) or row)
 
     def _known(self, row: CatalogueRow) -> None:
@@ -223,7 +227,8 @@ class _Look:
         if late_s > 0:
             self.tally.overdue += 1
             self.tally.overdue_s = max(self.tally.overdue_s, late_s)
-            event(_log, "inventory.overdue", level=logging.ERROR, object_id=row.row_id, tenant=row.tenant,
+            level = logging.ERROR if self.tally.overdue <= NAMED else logging.DEBUG
+            event(_log, "inventory.overdue", level=level, object_id=row.row_id, tenant=row.tenant,
                   seconds=late_s)  # fmt: skip
         changed = self._backstop(row, standing)
         if changed is not None:

@@ -25,7 +25,6 @@ NEEDED: Final = ("name", "generation", "size", "timeCreated")
 SORTED_AT_ONCE: Final = 100_000
 """Lines sorted in memory: some 50 MB."""
 _OTHER_TYPE: Final = "application/octet-stream"
-_FIELD_BYTES: Final = 1 << 20
 _Line = tuple[bytes, int, int, str, str, bool]
 
 
@@ -59,7 +58,6 @@ def _lines(paths: Sequence[Path]) -> Iterator[_Line]:
 
 
 def _parsed(file: TextIO, path: Path) -> Iterator[_Line]:
-    csv.field_size_limit(_FIELD_BYTES)
     reader = csv.DictReader(file, restval="")
     lacking = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if lacking:

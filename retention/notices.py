@@ -151,14 +151,18 @@ class Notices:
         """Which objects it tells of; some lists are kept in memory, those used last."""
         identity = status.digest.id
         known = self._told.get(identity)
-        if known is None or known[0] != status.list_generation:
-            lines = self._list(f"{FOLDER}{identity}/{_LIST}", status.list_generation)
-            known = (status.list_generation, Told(lines))
-            self._told[identity] = known
+        if known is not None and known[0] == status.list_generation:
+            self._told.move_to_end(identity)
+            return known[1]
+        try:
+            told = Told(self._list(f"{FOLDER}{identity}/{_LIST}", status.list_generation))
+        except ObjectMissing:  # erased, or lost: it tells of nothing, so nothing of it is deleted
+            return Told([])
+        self._told[identity] = (status.list_generation, told)
         self._told.move_to_end(identity)
-        while len(self._told) > 1 and sum(told.size_bytes for _, told in self._told.values()) > KNOWN_BYTES_MAX:
+        while len(self._told) > 1 and sum(each.size_bytes for _, each in self._told.values()) > KNOWN_BYTES_MAX:
             self._told.popitem(last=False)
-        return known[1]
+        return told
 
     def change(self, identity: str, rule: Callable[[Status], Status]) -> Status:
         """Replace the status of a notice by what a rule makes of it; the rule may be asked again.
@@ -237,7 +241,7 @@ class NoticesNow:
         if not row.notice:
             return None
         status = self._status(row.notice)
-        if status is None or status.digest.tenant != row.tenant:
+        if status is None:
             return None
         expires_at = self._notices.told(status).expires_at(object_id(row.bucket, row.name, row.generation))
         if expires_at is None:

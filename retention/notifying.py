@@ -7,7 +7,7 @@ confirmed on its day is not sent later; its objects are in the digest of the day
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
 from itertools import chain, groupby, islice
@@ -36,6 +36,8 @@ ACTION: Final = "retention.notify"
 AT_ONCE: Final = 32
 """Customers whose digests are composed, written down in one link of the audit trail, and then sent."""
 ROWS_AT_ONCE: Final = 500
+BEAT_S: Final = 5.0
+"""Between signs of life while digests are sent."""
 BACK: Final = timedelta(days=31)
 """Of a notice older than this everything was marked, or its objects were told of anew."""
 
@@ -99,7 +101,13 @@ class Notifying:
         self._outlook, self._audit, self._clock, self._threads = outlook, audit, clock, threads
 
     def notify(
-        self, candidates: Iterator[Candidate], *, plan: str, actor: str, stop: Callable[[], bool] = lambda: False
+        self,
+        candidates: Iterator[Candidate],
+        *,
+        plan: str,
+        actor: str,
+        stop: Callable[[], bool] = lambda: False,
+        beat: Callable[[], None] = lambda: None,
     ) -> Notified:
         """Send what is due.
 
@@ -108,6 +116,7 @@ class Notifying:
             plan: that they are of.
             actor: who sends.
             stop: asked before every few customers; True ends it there.
+            beat: called now and then meanwhile.
 
         Raises:
             Unavailable: a store, the catalogue or the audit trail cannot be reached; run it again.
@@ -124,14 +133,17 @@ class Notifying:
                     if outlook.suspended(tenant):
                         total = total.plus(suspended=1)
                         continue
-                    status, waiting = self._prepare(tenant, group, outlook)
+                    status, waiting = self._prepare(tenant, _beating(group, beat), outlook)
                     total = total.plus(waiting=waiting)
                     if status is not None:
                         ready.append(status)
                 if ready:
                     self._audit([self._entry(each, plan, actor) for each in ready])
-                ended = list(pool.map(self._deliver, ready))
-                for status in ended:
+                under_way = [pool.submit(self._deliver, each) for each in ready]
+                while wait(under_way, timeout=BEAT_S).not_done:
+                    beat()
+                for future in under_way:
+                    status = future.result()
                     total = total.plus(**{status.state: 1})
                     if status.state == "sent":
                         total = total.plus(objects=status.digest.objects)
@@ -257,6 +269,12 @@ class Notifying:
             policy_version=digest.policy_version,
             detail=f"{digest.objects} objects, {digest.size_bytes} bytes",
         )
+
+
+def _beating(candidates: Iterator[Candidate], beat: Callable[[], None]) -> Iterator[Candidate]:
+    for candidate in candidates:
+        beat()
+        yield candidate
 
 
 def _nobody(_: Notice, contact: Contact) -> None:

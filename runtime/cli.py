@@ -19,6 +19,7 @@ from runtime.audit import audit
 from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
+from runtime.retention import retention
 from runtime.validate_command import register as register_validate
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.add_typer(dlq, name="dlq")
 app.add_typer(ab, name="ab")
+app.add_typer(retention, name="retention")
 app.add_typer(audit, name="audit")
 register_calibration(app)
 register_validate(app)

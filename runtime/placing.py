@@ -110,7 +110,7 @@ class TemporaryUploads:
                     upload,
                     object_class=self._kept.object_class,
                     job_id=job_id,
-                    at=self._kept.clock(),
+                    at=max(self._kept.clock(), info.created_at + timedelta.resolution),
                     state=ObjectState.DELETED,
                 )
             )

@@ -14,10 +14,14 @@ from earmark.audit import AuditTrail
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError
 from earmark.ports import Clock
+from earmark.rows import CatalogueRow
 from earmark.settings import Settings
 from earmark.vocabulary import ObjectClass
+from retention import erasing
 from retention.applying import Applying
+from retention.backstop import not_needed_after
 from retention.extensions import Extensions
+from retention.folder import Folder
 from retention.holds import Holds
 from retention.kill_switch import KillSwitch
 from retention.notice import Channel, Contact, Notice, Send
@@ -29,13 +33,14 @@ from retention.planning import make_plan
 from retention.plans import Plans
 from retention.policies import Policies
 from retention.policy import NOTICED
+from retention.receipt import Receipt
 from retention.run_ledger import RunLedger
 from retention.suspensions import Suspensions
 from retention.tiers import Tiers, TiersSeen
 from retention.timeline import TierOf, Timeline
 from retention.wording import EVENT_TYPE, Wording
 from router.tenants import Tenants
-from runtime.backend import Backend
+from runtime.backend import ARCHIVE, RESULTS, TEMPORARY, UPLOADS, Backend
 from runtime.mail import Mail, MailServer
 from runtime.webhook import Webhook
 from runtime.worker_name import is_dead, own_name
@@ -155,6 +160,8 @@ class Desk:
             audit=self.audit,
             clock=self.clock,
             rate_per_s=self.settings.retention_rate_per_s,
+            threads=self.settings.retention_threads,
+            batch=self.settings.retention_batch,
         )
 
     @cached_property
@@ -216,6 +223,27 @@ class Desk:
             return f"local {Path(self.settings.data).absolute()}"
         return f"{self.settings.backend} {self.backend.upload_bucket}"
 
+    @property
+    def kept_buckets(self) -> tuple[str, ...]:
+        """Buckets that retention looks after."""
+        return (UPLOADS, RESULTS, TEMPORARY, ARCHIVE)
+
+    def date(self, bucket: str, row: CatalogueRow, outlook: Outlook) -> None:
+        """Tell a bucket when nobody can need an object any more."""
+        moment = not_needed_after(outlook.of(row))
+        self.backend.bucket(bucket).protect(row.name, if_generation=row.generation, not_needed_after=moment)
+
+    def unfinished_erasures(self) -> list[str]:
+        """Ids of erasures that left something, and that nobody brought to an end since."""
+        receipts = Folder(self.backend.state, erasing.FOLDER, Receipt, "receipt").all()
+        ended = [(each.tenant, each.requested_at) for each in receipts if each.state == "complete"]
+        return [
+            each.erasure
+            for each in receipts
+            if each.state == "incomplete"
+            and not any(tenant == each.tenant and at > each.requested_at for tenant, at in ended)
+        ]
+
     def usual(self) -> int:
         """Objects deleted on the usual day: the median of the last seven."""
         now = self.clock()
@@ -258,7 +286,10 @@ def make_senders(settings: Settings, wording: Wording, clock: Clock) -> dict[Cha
 def wording_of(settings: Settings) -> Wording:
     """What notices say beside their figures."""
     return Wording(
-        link=settings.retention_page, upgrade=settings.retention_upgrade_page, contact=settings.retention_contact
+        service=settings.retention_service,
+        link=settings.retention_page,
+        upgrade=settings.retention_upgrade_page,
+        contact=settings.retention_contact,
     )
 
 

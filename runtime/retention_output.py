@@ -83,7 +83,7 @@ def scope_of(backend: Backend, target: str, prefix: str, tenant: str) -> Scope:
     if scope.kind == "tenant":
         return scope
     short = scope.bucket if scope.bucket in KEPT else backend.short_name(scope.bucket)
-    if short not in KEPT:
+    if short is None or short not in KEPT:
         message = f"Retention does not look after the bucket {scope.bucket!r}.  It does after: {', '.join(KEPT)}."
         raise ConfigurationError(message)
     return Scope(kind=scope.kind, bucket=short, name=scope.name)

@@ -106,6 +106,8 @@ def _compared(desk: Desk, *, execute: bool) -> tuple[object, int]:
     latest = {str(row["bucket"]): str(row["compared_at"]) for row in _inventories(desk)}
     since = f"{desk.clock() - DAY:%Y-%m-%dT%H:%M:%SZ}"
     due = [bucket for bucket in desk.kept_buckets if latest.get(bucket, "") <= since]
+    if due and execute:
+        tell(desk, "retention.reconcile", ", ".join(due))
     found = [compare(desk, bucket, execute=execute) for bucket in due]
     return found, exit_status.SOME_NOT_DONE if any(each.overdue for each in found) else 0
 
@@ -117,6 +119,8 @@ def _inventories(desk: Desk) -> list[dict[str, object]]:
 def sweep_now(settings: Settings, *, execute: bool, as_json: bool) -> int:
     """Temporary objects and files."""
     desk = open_desk(settings, connect(settings))
+    if execute:
+        tell(desk, "retention.sweep")
     files = sweep_scratch(Path(desk.backend.scratch), desk.clock(), execute=execute)
     plan = desk.make_plan(classes=frozenset({ObjectClass.TEMPORARY}))
     applied: Applied = apply(desk, plan.path, "sweep", execute=execute, approve=True, show=not as_json)
@@ -136,8 +140,9 @@ def archive_now(settings: Settings, limit: int, *, execute: bool, as_json: bool)
     if as_json:
         print_json(found)
     elif execute:
-        say(f"Moved to the archive: {found['packed']:,} packed, {found['copied']:,} as they are, "
-            f"{size(found['before_bytes'])} before and {size(found['after_bytes'])} after; {found['left']:,} left.")  # fmt: skip
+        sizes = f"{size(found['before_bytes'])} before and {size(found['after_bytes'])} after"
+        moved = f"{found['packed']:,} packed, {found['copied']:,} as they are, {sizes}"
+        say(f"Moved to the archive: {moved}; {found['left']:,} left.")
     else:
         say(f"Old enough for the archive: {found['old']:,} objects.  Add --execute to move them.")
     return 0
@@ -171,10 +176,7 @@ def archive_once(desk: Desk, limit: int, *, execute: bool) -> dict[str, int]:
     first = next(rows, None)
     if first is None:
         return counts
-    desk.audit([
-        AuditEntry(at=desk.clock(), actor=desk.actor, action="retention.archive", target="archive",
-                   policy_version=outlook.timeline.version, detail=f"{limit} objects at most")
-    ])  # fmt: skip
+    tell(desk, "retention.archive", f"{limit} objects at most")
     for done in archiver.archive(_chained(first, rows)):
         counts[done.archiving.value] += 1
         if done.archiving is not Archiving.LEFT:
@@ -202,6 +204,15 @@ def _old(desk: Desk) -> Iterator[CatalogueRow]:
             yield row
 
 
+def tell(desk: Desk, action: str, detail: str = "") -> None:
+    """Write down what is about to be done."""
+    version = desk.policies.in_force(desk.clock()).number
+    entry = AuditEntry(
+        at=desk.clock(), actor=desk.actor, action=action, target="retention", policy_version=version, detail=detail
+    )
+    desk.audit([entry])
+
+
 def purge_rows(settings: Settings, *, execute: bool, as_json: bool) -> int:
     """Remove old rows."""
     desk = open_desk(settings, connect(settings))
@@ -222,6 +233,7 @@ def purge_once(desk: Desk, *, execute: bool) -> dict[str, Any]:
     before = desk.policies.in_force(now).policy.rows.bounds(now).surely
     if not execute:
         return {"before": f"{before:%Y-%m-%d}"}
+    tell(desk, "retention.rows", f"before {before:%Y-%m-%d}")
     dead = [state.value for state in ObjectState if state not in LIVE]
     removed = {
         table: desk.backend.warehouse.purge(table, before=before) for table in TABLES if table not in KEPT_TABLES
@@ -242,6 +254,8 @@ def reconcile_now(settings: Settings, buckets: list[str], report: Path | None, *
     if report is not None and len(buckets) != 1:
         message = "A report is of one bucket: name it."
         raise ConfigurationError(message)
+    if execute:
+        tell(desk, "retention.reconcile", ", ".join(buckets or desk.kept_buckets))
     found = [compare(desk, bucket, execute=execute, report=report) for bucket in buckets or desk.kept_buckets]
     if as_json:
         print_json(found)

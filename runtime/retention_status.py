@@ -197,7 +197,8 @@ def _sentence(row: CatalogueRow, standing: Standing) -> str:
         case Hindrance.GONE:
             return f"It is no longer there: {row.state}."
         case Hindrance.HOLD if standing.hold is not None:
-            return f"The hold {standing.hold.id} keeps it: {standing.hold.reason}.  Its term ends {shown(standing.expires_at)} UTC, {by}."
+            ends = f"Its term ends {shown(standing.expires_at)} UTC, {by}"
+            return f"The hold {standing.hold.id} keeps it: {standing.hold.reason}.  {ends}."
         case None:
             return "It goes with the next run."
     ends = f"Its term ends {shown(standing.expires_at)} UTC, {by}"

@@ -16,14 +16,14 @@ from router.arrivals import Arrival, Arrivals, Routed
 from router.intake import display
 from router.router import Known
 from runtime import exit_status
-from runtime.arriving import open_arrivals, placing_into
+from runtime.arriving import placing_into
 from runtime.backend import BUCKETS, TEMPORARY
 from runtime.inputs import expand
 from runtime.ordering import order
 from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
 from runtime.signals import stoppable
-from runtime.wiring import connect, make_intake, make_router
+from runtime.wiring import connect, make_arrivals, make_intake, make_router
 
 AT_ONCE: Final = 8
 """Missed objects read at the same time."""
@@ -67,9 +67,7 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
     if backend.listen is None:
         message = "The backend local has no notifications.  Name files or folders, or give --reconcile uploads/."
         raise ConfigurationError(message)
-    by_bucket: dict[str, Arrivals] = {
-        backend.upload_bucket: open_arrivals(settings, backend, make_router(settings, backend))
-    }
+    by_bucket: dict[str, Arrivals] = {backend.upload_bucket: make_arrivals(settings, backend)}
 
     def arrive(bucket: str, name: str, generation: int | None) -> None:
         arrivals = by_bucket.get(bucket)
@@ -92,7 +90,7 @@ def reconcile(settings: Settings, uri: str) -> int:
         message = f"{uri!r} is no address: write uploads/PREFIX, or gs://BUCKET/PREFIX."
         raise ConfigurationError(message)
     backend = connect(settings)
-    arrivals = open_arrivals(settings, backend, make_router(settings, backend), bucket)
+    arrivals = make_arrivals(settings, backend, bucket)
     order(settings, backend, "uploads.reconcile")
     rejected = False
     missed = arrivals.missed(prefix)

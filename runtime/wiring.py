@@ -15,15 +15,22 @@ from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.ports import Clock
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin
+from retention.stores import ErasableStore
+from retention.tombstones import Tombstones
 from router.arrivals import Arrivals
 from router.intake import upload_file
 from router.lanes import load_rules
 from router.router import Router
 from router.tenants import Tenants
-from runtime.backend import Backend
+from runtime.arriving import open_arrivals
+from runtime.backend import TEMPORARY, UPLOADS, Backend
 from runtime.cascading import bound_to, calibrator, fallback_spec, make_degradation, make_second_opinion
+from runtime.erasure_stores import erasable_stores
 from runtime.experiments import Assigning, experimenting, open_arms
+from runtime.fetching import Fetching
 from runtime.local.backend import connect_local
+from runtime.needed_until import NeededUntil
+from runtime.placing import TemporaryUploads
 from runtime.pulse import Pulse
 from runtime.worker_name import own_name
 from workers.decode.limits import DecodeLimits
@@ -98,34 +105,40 @@ def make_intake(
     settings: Settings, backend: Backend, tenant: str, origin: Origin, clock: Clock = utc_now
 ) -> Callable[[Path], Upload]:
     """What turns one tenant's files into uploads that every worker can fetch."""
-    customer = Tenants(settings.tenants).find(tenant)
+    customer, tombstones = Tenants(settings.tenants).find(tenant), Tombstones(backend.state, clock)
 
     def upload(path: Path) -> Upload:
         limit = settings.max_input_bytes
-        return backend.place(path, upload_file(path, customer, origin, max_input_bytes=limit, received_at=clock()))
+        found = upload_file(path, customer, origin, max_input_bytes=limit, received_at=clock())
+        tombstones.refuse(found)
+        return backend.place(path, found)
 
     return upload
 
 
-def make_arrivals(settings: Settings, backend: Backend, bucket: str = "", clock: Clock = utc_now) -> Arrivals:
-    """What routes the objects of a bucket: the upload bucket, or another one.
-
-    Raises:
-        ConfigurationError: this backend has no buckets that others put objects into.
-    """
-    if backend.bucket is None:
-        message = "The backend local has no upload bucket.  Name files or folders, or set EARMARK_BACKEND=gcp."
-        raise ConfigurationError(message)
-    name = bucket or backend.upload_bucket
-    return Arrivals(
-        bucket=name,
-        uploads=backend.bucket(name),
-        state=backend.state,
-        router=make_router(settings, backend, clock),
-        tenants=Tenants(settings.tenants),
-        max_input_bytes=settings.max_input_bytes,
+def make_arrivals(settings: Settings, backend: Backend, bucket: str = UPLOADS, clock: Clock = utc_now) -> Arrivals:
+    """What routes the objects of a bucket: the upload bucket, or another one than ours; see ``open_arrivals``."""
+    return open_arrivals(
+        settings,
+        backend,
+        make_router(settings, backend, clock),
+        bucket,
         clock=clock,
+        refuse=Tombstones(backend.state, clock).refuse,
+        # A folder cleans up nothing by itself.
+        needed_until=NeededUntil(backend, clock) if settings.backend != "local" else lambda _: None,
     )
+
+
+def all_stores(settings: Settings, backend: Backend, clock: Clock = utc_now) -> list[ErasableStore]:
+    """Every place where something of a customer can be, in the order in which an erasure goes through them."""
+    if settings.backend == "local":
+        from runtime.local.erasure import local_stores  # noqa: PLC0415  # only who erases needs it
+
+        first, last = local_stores(Path(settings.data), backend.bucket("notices"), clock)
+        return erasable_stores(backend, first=first, last=last)
+    own: list[ErasableStore] = _gcp("runtime.gcp.erasure").cloud_stores()
+    return erasable_stores(backend, first=own, cloud=True)
 
 
 def initialise(settings: Settings, clock: Clock = utc_now) -> list[str]:
@@ -154,7 +167,7 @@ def open_worker(
     own = spec is None
     spec = spec or find_model(settings.model, settings)
     check_packages(spec)
-    tenants = Tenants(settings.tenants)
+    tenants, tombstones = Tenants(settings.tenants), Tombstones(backend.state, clock)
     regions_of_upload = bound_to(tenants)
 
     def find_record(tenant: str, job: str) -> Record | None:
@@ -205,7 +218,7 @@ def open_worker(
                 lanes=served,
                 picker=LanePicker(served, low_share=settings.low_share, low_max_wait_s=settings.low_max_wait_s),
                 keeper=keeper,
-                fetch=backend.fetch,
+                fetch=Fetching(backend).fetch,
                 decode=decode,
                 discard=pool.discard,
                 decoders=settings.decoders,
@@ -225,7 +238,10 @@ def open_worker(
                     ),
                     shadows=Shadows(lane=backend.lanes.get(Lane.LOW), arms=part.shadows, find_record=find_record),
                     on_trial=part.counters.add,
+                    erased=tombstones.dropped,
+                    discard=TemporaryUploads(backend.kept[TEMPORARY], backend.object_of).discard,
                 ),
+                erased=tombstones.dropped,
                 clock=clock,
                 second=make_second_opinion(settings, backend, clock),
                 degradation=make_degradation(settings, backend),

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+OURS = ("earmark", "router", "workers", "runtime", "ab_testing", "retention")
+"""Loggers whose levels ``earmark.log.attach`` sets."""
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +20,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _clean_logging() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    before = {logger: logger.level for logger in (root, *map(logging.getLogger, OURS))}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, level in before.items():
+        logger.setLevel(level)

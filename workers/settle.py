@@ -256,7 +256,8 @@ class Settler:
                     self._on_trial(trial)
                 kept = [record_row(info, job)]
                 if present is not None:
-                    kept.append(record_row(present, job, at=self._clock(), state=ObjectState.REPLACED))
+                    now = max(self._clock(), info.created_at)  # the store's clock may go ahead of ours
+                    kept.append(record_row(present, job, at=now, state=ObjectState.REPLACED))
                 return record, kept
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)

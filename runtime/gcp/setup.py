@@ -13,8 +13,8 @@ from google.api_core import exceptions
 from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, Subscription
 
 from earmark.log import event
-from runtime.gcp.clients import STORAGE_EMULATOR, Clients
 from runtime.gcp.buckets import described
+from runtime.gcp.clients import STORAGE_EMULATOR, Clients
 from runtime.gcp.names import BUCKETS, NOTICES, QUEUES, RESULTS, TOPICS, UPLOADS, Names
 from runtime.gcp.pubsub_queue import BACKSTOP_DELIVERIES
 from runtime.gcp.vendor_errors import calling

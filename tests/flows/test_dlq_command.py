@@ -90,7 +90,11 @@ def test_two_hundred_letters_one_fixed_the_rest_discarded(tmp_path: Path) -> Non
     assert json.loads(earmark.run("dlq", "stats", "--json").stdout)["state"] == {"discarded": 199, "resolved": 1}
     with sqlite3.connect(tmp_path / "data" / "warehouse.sqlite") as warehouse:
         rows = warehouse.execute("SELECT action, actor, reason, count(*) FROM audit GROUP BY 1, 2, 3 ORDER BY 1")
-        assert list(rows) == [("dlq.discard", "ada", "folder lost", 199), ("dlq.replay", "ada", "", 1)]
+        assert list(rows) == [
+            ("dlq.discard", "ada", "folder lost", 199),
+            ("dlq.replay", "ada", "", 1),
+            ("uploads.route", "ada", "", 1),
+        ]
     warehouse.close()
     [row] = json.loads(earmark.run("report", "failure_analytics", "--json").stdout)
     assert (row["kind"], row["tenant"], row["failures"], row["final_failures"], row["jobs"]) == (

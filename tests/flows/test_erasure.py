@@ -14,7 +14,7 @@ import pytest
 from earmark.audit import AuditEntry, AuditTrail
 from earmark.audit_check import check
 from earmark.clock import utc_now
-from earmark.domain import job_id
+from earmark.domain import Clip, Lease, job_id
 from earmark.errors import ConfigurationError
 from earmark.rows import TABLES, CatalogueRow
 from earmark.settings import Settings
@@ -132,15 +132,13 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(EXAMPLES / "speech-english-prompts.wav", inputs / VOICE)
     (inputs / WRECK).write_text(f"{PHOTO}, no audio at all")
     shutil.copy(EXAMPLES / "silence.flac", inputs / "others.flac")
-    routed = lines(earmark.run_anew("route", inputs / VOICE, inputs / WRECK, "--tenant", TENANT).stdout)
-    assert earmark.run_anew("route", inputs / "others.flac", "--tenant", "other").returncode == 0
-    assert earmark.run_anew("work", "--until-empty").returncode == 0
-    reviewed = earmark.run_anew(
-        "review", str(routed[0]["job_id"]), "--field", "content_type", "--tenant", TENANT, "--right"
-    )
+    routed = lines(earmark.run("route", inputs / VOICE, inputs / WRECK, "--tenant", TENANT).stdout)
+    assert earmark.run("route", inputs / "others.flac", "--tenant", "other").returncode == 0
+    assert earmark.run("work", "--until-empty").returncode == 0
+    reviewed = earmark.run("review", str(routed[0]["job_id"]), "--field", "content_type", "--tenant", TENANT, "--right")
     assert reviewed.returncode == 0, reviewed.stderr
-    assert earmark.run_anew("dlq", "list").returncode == 0
-    assert earmark.run_anew("dlq", "discard", str(routed[1]["job_id"]), "--reason", f"{TENANT} knows").returncode == 0
+    assert earmark.run("dlq", "list").returncode == 0
+    assert earmark.run("dlq", "discard", str(routed[1]["job_id"]), "--reason", f"{TENANT} knows").returncode == 0
     _furnish(House(folder / "data"), (inputs / VOICE).read_bytes())
     return folder / "data"
 
@@ -358,22 +356,34 @@ def test_malformed_jobs_go_too(house: House) -> None:
     assert house.found(TENANT.encode()) == {}
 
 
-def test_a_worker_drops_what_was_erased(tmp_path: Path) -> None:
-    """A job that waited is not listened to, and leaves no record, no row and no letter."""
+@pytest.mark.parametrize("when", ["waiting", "being decoded"])
+def test_a_worker_drops_what_was_erased(tmp_path: Path, when: str) -> None:
+    """A job that waited is not listened to; one under way leaves no record, no row and no letter either."""
     world = World(tmp_path)
-    kept, dropped = world.put("fine"), world.put("erase me")
+    [kept], [dropped] = world.put("fine"), world.put("erase me")
     tombstones = Tombstones(world.store("state"), world.clock, fresh_s=0)
-    tombstones.lay("e-1", "acme", [dropped[0].upload.content_sha256])
+    decode = world._decode
+
+    def late(lease: Lease, path: Path) -> Clip:
+        tombstones.lay("e-1", "acme", [dropped.upload.content_sha256])
+        return decode(lease, path)
+
+    if when == "waiting":
+        tombstones.lay("e-1", "acme", [dropped.upload.content_sha256])
+    else:
+        world._decode = late  # type: ignore[method-assign]
     with world.worker() as worker:
         worker._parts = dataclasses.replace(worker._parts, erased=tombstones.dropped)
-        worker._parts.settler._erased = tombstones.dropped  # type: ignore[attr-defined]
+        worker._parts.settler._erased = tombstones.dropped
         worker.run_once()
-    assert world.record(kept[0]) is not None
-    assert world.record(dropped[0]) is None
-    assert world.heard("fine") == 1
-    assert "erase me" not in world.journal.read_text()
+    assert world.record(kept) is not None
+    assert world.record(dropped) is None
+    assert [row["jobs"] for row in world.warehouse.query("jobs_by_hour")] == [1]
     assert world.lanes[Lane.LOW].lease(9, 60) == []
     assert world.dead.lease(9, 60) == []
+    assert world.leftovers() == []
+    if when == "waiting":
+        assert "erase me" not in world.journal.read_text()
 
 
 # What is declared, held to what there is.  Whoever adds a place where data can be says here how it is erased.

@@ -117,7 +117,6 @@ def test_a_confirmed_notice_is_good_for_what_it_tells_of(office: Office, clock: 
     assert not state.bounced
     assert view.state_of(make_row("acme/a", notice=status.digest.id, generation=2)) is None
     assert view.state_of(make_row("acme/b", notice=status.digest.id)) is None
-    assert view.state_of(make_row("birch/a", notice=status.digest.id)) is None
     assert view.state_of(make_row("acme/a", notice="acme/2025-12-31")) is None
     assert view.state_of(make_row("acme/a")) is None
 
@@ -137,6 +136,14 @@ def test_a_status_that_is_none_stops_everything(office: Office) -> None:
     office.buckets["state"].write(f"{FOLDER}acme/2026-01-01/status.json", b"{}", content_type="application/json")
     with pytest.raises(ConfigurationError, match="Nothing is deleted while it is there"):
         office.notices.view({}).state_of(make_row("acme/a", notice="acme/2026-01-01"))
+
+
+def test_a_list_that_is_gone_tells_of_nothing(office: Office) -> None:
+    """As after an erasure that was broken off: its objects count as not told of."""
+    status = confirm(office, compose(office.notices, *noticed("acme/a")))
+    state = office.buckets["state"]
+    state.delete(f"{FOLDER}acme/2026-01-01/objects.jsonl", if_generation=status.list_generation)
+    assert office.notices.view({}).state_of(make_row("acme/a", notice=status.digest.id)) is None
 
 
 def test_lists_are_held_up_to_a_bound(office: Office, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
