@@ -40,7 +40,7 @@ from runtime.local.warehouse import LocalWarehouse
 
 NOW: Final = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 WEEK: Final = timedelta(days=7)
-TIERS: Final = (("free", 0.70, 30), ("pro", 0.25, 181), ("enterprise", 0.05, 365))
+TIERS: Final = (("free", 0.40, 30), ("pro", 0.40, 181), ("enterprise", 0.20, 365))
 """Tier, its share of the customers, and the days of its term, over which, and one more, their objects came."""
 CHUNK: Final = 200_000
 
@@ -51,7 +51,7 @@ def rows(first: int, count: int, customers: int) -> Iterator[tuple[object, ...]]
     customer = dice.integers(0, customers, count)
     place = dice.random(count)
     age = np.empty(count)
-    below = 0.0
+    below: float = 0
     for _, share, days in TIERS:
         chosen = (customer >= below * customers) & (customer < (below + share) * customers)
         age[chosen] = place[chosen] * (days + 1)
@@ -68,7 +68,8 @@ def rows(first: int, count: int, customers: int) -> Iterator[tuple[object, ...]]
         index = first + position
         name = f"{tenant}/by-content/{index:064x}"
         yield (
-            f"{index:032x}", tenant, _text(created), "uploads", name, 1_780_000_000 + index, "upload", tier, None, sizes[position], "audio/wav", f"{index:064x}", f"{index:032x}", _text(created),
+            f"{index:032x}", tenant, _text(created), "uploads", name, 1_780_000_000 + index, "upload", tier, None,
+            sizes[position], "audio/wav", f"{index:064x}", f"{index:032x}", _text(created),
             "noticed" if noticed else "active", _text(ends), 1,
             f"{tenant}/{ends - WEEK:%Y-%m-%d}" if noticed else None, _text(ends) if noticed else None, 0,
         )  # fmt: skip
@@ -76,7 +77,8 @@ def rows(first: int, count: int, customers: int) -> Iterator[tuple[object, ...]]
 
 def tier_of(tenant: str, customers: int) -> tuple[str, int]:
     """Tier and term of a customer, by its number."""
-    below, place = 0.0, int(tenant.rpartition("-")[2]) / customers
+    below = 0.0
+    place = int(tenant.rpartition("-")[2]) / customers
     for tier, share, days in TIERS:
         below += share
         if place < below:
@@ -126,8 +128,8 @@ def plan(folder: Path, total: int, customers: int) -> dict[str, float]:
         suspended=lambda _: False,
     )
     made = make_plan(catalogue, outlook, out=folder / "plan.jsonl", backend="local", made_at=NOW, usual=lambda: 1)
-    tallies = {tally.do: tally.objects for tally in made.summary.tallies}
-    return {**tallies, "plan_mb": round((folder / "plan.jsonl").stat().st_size / 1e6)}
+    figures: dict[str, float] = {tally.do: tally.objects for tally in made.summary.tallies}
+    return {**figures, "plan_mb": round((folder / "plan.jsonl").stat().st_size / 1e6)}
 
 
 def plain(folder: Path, total: int, customers: int) -> dict[str, float]:

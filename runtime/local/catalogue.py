@@ -135,7 +135,8 @@ def _values(cutoff: Cutoff) -> list[object]:
 
 def _row(values: Sequence[object]) -> CatalogueRow:
     """A row from its columns; one written before a column was there has its default."""
-    named = zip(_NAMES, values, strict=True)
-    return CatalogueRow.model_validate(
-        {name: value for name, value in named if value is not None or name not in _DEFAULTED}
-    )
+    named = dict(zip(_NAMES, values, strict=True))
+    for name in _DEFAULTED:
+        if named[name] is None:
+            del named[name]
+    return CatalogueRow.model_validate(named)

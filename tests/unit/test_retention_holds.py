@@ -1,11 +1,12 @@
 """Holds: in force for everybody at once, kept on record, and written to the audit log first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from earmark.audit import AuditEntry
 from earmark.errors import ConfigurationError, Unavailable
 from retention.holds import FOLDER, Holds
 from retention.scope import read_scope
@@ -112,7 +113,7 @@ def test_the_audit_log_comes_first(world: World) -> None:
     assert (entry.action, entry.actor, entry.target, entry.reason) == ("retention.hold", "ada", hold.id, "case 7")
     assert "song" not in entry.model_dump_json()
 
-    def down(_: object) -> None:
+    def down(entries: Sequence[AuditEntry]) -> None:
         raise Unavailable
 
     with pytest.raises(Unavailable):

@@ -102,8 +102,8 @@ def test_an_object_goes_when_it_has_ended_and_was_told_of_a_week_ago(
 def test_a_temporary_object_goes_after_a_day_without_notice() -> None:
     """An extension does not keep it, a hold does."""
     row = make_row(bucket="temporary", object_class="temporary")
-    everything = {"row": row, "extensions": (extension(50),)}
-    assert [standing(days, **everything).deletable for days in (0.99, 1, 2)] == [False, True, True]
+    found = [standing(days, row=row, extensions=(extension(50),)).deletable for days in (0.99, 1, 2)]
+    assert found == [False, True, True]
     assert standing(2, row=row, holds=(hold(0),)).hindrance is Hindrance.HOLD
     assert not standing(2, row=row).notice_due
 
