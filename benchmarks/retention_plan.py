@@ -59,10 +59,10 @@ def rows(first: int, count: int, customers: int) -> Iterator[tuple[object, ...]]
     order = np.argsort(-age)
     sizes = dice.lognormal(15, 1, count).astype(int).tolist()
     for position, number in enumerate(order.tolist()):
-        days = float(age[number])
+        old = float(age[number])
         tenant = f"customer-{int(customer[number]):06d}"
         tier, term = tier_of(tenant, customers)
-        created = NOW - timedelta(days=days)
+        created = NOW - timedelta(days=old)
         ends = created + timedelta(days=term)
         noticed = ends - WEEK < NOW
         index = first + position

@@ -51,8 +51,8 @@ class Policies:
         self._clock, self._audit = clock, audit
         self._first = first_version(shipped or load_policy())
 
-    def register(self, policy: Policy, effective_from: datetime, actor: str, reason: str) -> Version:
-        """Make a policy the next version.
+    def register(self, policy: Policy, effective_from: datetime | None, actor: str, reason: str) -> Version:
+        """Make a policy the next version, in force from a moment on; ``None`` = from now on.
 
         Version 1 is stored with it, so that no later release of Earmark changes what was in force.
 
@@ -64,6 +64,7 @@ class Policies:
             message = "A policy is registered by somebody, for a reason: give both"
             raise ConfigurationError(message)
         now, versions = self._clock(), self.versions()
+        effective_from = now if effective_from is None else effective_from
         if effective_from < now:
             message = f"A policy cannot begin in the past: {effective_from:%Y-%m-%d %H:%M} UTC is over"
             raise ConfigurationError(message)

@@ -60,7 +60,7 @@ def register(
     found = _diff(desk, policy, effective_from)
     version: Version | None = None
     if execute:
-        version = desk.policies.register(policy, effective_from or desk.clock(), desk.actor, reason)
+        version = desk.policies.register(policy, effective_from, desk.actor, reason)
     if as_json:
         print_json({"diff": found, "registered": version})
         return 0

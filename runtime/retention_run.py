@@ -98,22 +98,21 @@ def _planned(desk: Desk, *, execute: bool, show: bool) -> tuple[object, int]:
         tell_applied(applied)
     if applied.executed and not applied.stopped:
         plan.path.unlink(missing_ok=True)  # it names customers' files, and its outcomes are rows
-    return {"plan": told_plan(plan), "applied": applied}, status_of(applied)
+    suspended = exit_status.SOME_NOT_DONE if plan.summary.kept.get("suspended") else 0
+    return {"plan": told_plan(plan), "applied": applied}, max(status_of(applied), suspended)
 
 
 def _compared(desk: Desk, *, execute: bool) -> tuple[object, int]:
-    """The buckets that were not compared since a day."""
-    latest = {str(row["bucket"]): str(row["compared_at"]) for row in _inventories(desk)}
+    """The buckets that were not compared since a day, and those where something was overdue."""
+    latest: dict[str, str] = {}
+    for row in desk.backend.warehouse.query("inventories", {"limit": 100}):
+        latest.setdefault(str(row["bucket"]), "" if row["overdue"] else str(row["compared_at"]))
     since = f"{desk.clock() - DAY:%Y-%m-%dT%H:%M:%SZ}"
     due = [bucket for bucket in desk.kept_buckets if latest.get(bucket, "") <= since]
     if due and execute:
         tell(desk, "retention.reconcile", ", ".join(due))
     found = [compare(desk, bucket, execute=execute) for bucket in due]
     return found, exit_status.SOME_NOT_DONE if any(each.overdue for each in found) else 0
-
-
-def _inventories(desk: Desk) -> list[dict[str, object]]:
-    return desk.backend.warehouse.query("inventories", {"limit": 100})
 
 
 def sweep_now(settings: Settings, *, execute: bool, as_json: bool) -> int:
