@@ -25,7 +25,8 @@ from earmark.vocabulary import ObjectClass, ObjectState
 from retention.backstop import is_due, not_needed_after, refreshed
 from retention.catalogue import Catalogue
 from retention.outlook import Outlook
-from retention.standing import Standing
+from retention.policy import NOTICE_LEAST
+from retention.standing import Hindrance, NoticeFault, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ OVERDUE: Final = timedelta(hours=25)
 """How long an object may be there after it was to go: a day's run, and an hour for it to end."""
 NAMED: Final = 20
 """Overdue objects that are logged one by one."""
+TELLING: Final = timedelta(days=1)
+"""How long after its end the notice of an object may be on its way, as digests go once a day."""
 BLOCK_ROWS: Final = 1000
 """Rows recorded in one call."""
 CLASSES: Final = {
@@ -254,15 +257,23 @@ class _Look:
 def overdue_s(row: CatalogueRow, standing: Standing, outlook: Outlook) -> float:
     """Seconds for which an object should have been deleted, beyond the day that a run may take; 0 = it is not late.
 
-    What a hold or an extension kept until less than a day ago is not late.
+    That its customer was never told is no excuse, unless notices bounce, which is an alarm of its own.  What a hold or
+    an extension kept until less than a day ago, and the time that a fresh notice takes, is not late.
     """
-    if not standing.deletable:
+    if standing.deletable:
+        since, limit = max(standing.expires_at, standing.delete_after or standing.expires_at), outlook.now - OVERDUE
+    elif _untold(standing) and not outlook.suspended(row.tenant):
+        since, limit = standing.expires_at, outlook.now - OVERDUE - TELLING - NOTICE_LEAST
+    else:
         return 0.0
-    since = max(standing.expires_at, standing.delete_after or standing.expires_at)
-    limit = outlook.now - OVERDUE
     if since > limit or outlook.holds.released_after(row, limit) or outlook.extensions.withdrawn_after(row, limit):
         return 0.0
     return (outlook.now - since).total_seconds()
+
+
+def _untold(standing: Standing) -> bool:
+    """Whether nothing but a notice is missing, and nobody said that one cannot be delivered."""
+    return standing.hindrance is Hindrance.NOTICE and standing.notice_fault not in {None, NoticeFault.BOUNCED}
 
 
 def _owner(name: str, object_class: ObjectClass) -> tuple[str, str | None]:

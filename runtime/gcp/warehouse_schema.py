@@ -34,6 +34,7 @@ CLUSTERING: Final[dict[str, tuple[str, ...]]] = {
     "failures": ("tenant", "kind", "fingerprint"),
     "audit": ("tenant", "actor", "action"),
     "reviews": ("tenant", "model", "field"),
+    "catalogue": ("bucket", "name"),
 }
 """What queries filter and group by, coarse first; BigQuery takes four at most.  Other tables: by tenant."""
 _TYPES: Final[dict[type, str]] = {

@@ -244,8 +244,19 @@ def test_what_should_be_gone_is_overdue(shelf: Shelf) -> None:
     assert shelf.compare().overdue == 0, "a run has a day to come to it"
     shelf.notices["acme/a.wav"] = told(40, 47)
     shelf.clock.move(20 * 86_400)
-    assert shelf.compare().overdue == 1
+    assert shelf.compare().overdue == 2, "that its customer was never told is no excuse"
     assert shelf.row("acme/a.wav").row_id == row.row_id
+
+
+def test_what_nobody_was_told_of(shelf: Shelf) -> None:
+    """Late once its notice, the week behind it and a day for a run are over; where notices bounce that is the alarm."""
+    shelf.known(shelf.put("acme/a.wav"))
+    shelf.clock.move((30 + 1 + 7 + 1) * 86_400 + 3600 - 1)
+    assert shelf.compare().overdue == 0
+    shelf.clock.move(1)
+    assert shelf.compare().overdue == 1
+    shelf.notices["acme/a.wav"] = NoticeState(EPOCH + 23 * DAY, bounced=True, delete_after=EPOCH + 30 * DAY)
+    assert shelf.compare().overdue == 0
 
 
 def test_the_store_hears_when_the_end_moves_later(shelf: Shelf) -> None:
