@@ -28,7 +28,7 @@ from earmark.rows import AuditRow, Row
 _log = logging.getLogger(__name__)
 
 FOLDER: Final = "links/"
-HINT: Final = "head.json"
+HINT: Final = "audit/head.json"
 """Number and hash of a late link, so that the last one is found without going through all of them."""
 HINT_EVERY: Final = 8
 """Links between two hints of a process that writes many: a store lets one object be written about once a second."""
@@ -106,10 +106,16 @@ class AuditTrail:
         warehouse: Warehouse,
         clock: Clock,
         *,
+        hints: ObjectStore | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Take the bucket of links, the warehouse that has the table ``audit``, and the present."""
+        """Take the bucket of links, the warehouse that has the table ``audit``, and the present.
+
+        ``hints`` is where the hint to the last link is kept, which is written anew again and again, as the links' own
+        bucket may not allow; ``None`` = it does.
+        """
         self._store = store
+        self._hints = hints or store
         self._warehouse = warehouse
         self._clock = clock
         self._sleep = sleep
@@ -172,7 +178,7 @@ class AuditTrail:
     def _find_head(self) -> tuple[int, str]:
         """Number and hash of the last link; a hint that names a link that is gone is believed, and the gap stays."""
         try:
-            hint = json.loads(b"".join(self._store.read(HINT)))
+            hint = json.loads(b"".join(self._hints.read(HINT)))
             number, known = int(hint["number"]), str(hint["hash"])
         except (ObjectMissing, ValueError, KeyError, TypeError, RecursionError):
             last = 0
@@ -201,7 +207,7 @@ class AuditTrail:
             return
         content = canonical({"number": link.number, "hash": link.hash})
         try:
-            self._store.write(HINT, content, content_type=_JSON)
+            self._hints.write(HINT, content, content_type=_JSON)
             self._hinted = link.number
         except (Unavailable, PreconditionFailed) as error:
             event(_log, "audit.hint_late", level=logging.WARNING, link=link.number, error=str(error))

@@ -110,7 +110,12 @@ def read_anchor(text: str) -> Anchor:
 
 
 def check(
-    store: ObjectStore, warehouse: Warehouse | None, *, anchor: Anchor | None = None, repair: bool = False
+    store: ObjectStore,
+    warehouse: Warehouse | None,
+    *,
+    anchor: Anchor | None = None,
+    repair: bool = False,
+    hints: ObjectStore | None = None,
 ) -> Checked:
     """Go through the chain from its beginning, some hundred links in memory.
 
@@ -119,12 +124,13 @@ def check(
         warehouse: with the table ``audit``; ``None`` = the links alone are looked at.
         anchor: a link that is known to be right.
         repair: whether rows that are missing are written again, from links that are whole.
+        hints: where the hint to the last link is; ``None`` = in the store.
 
     Raises:
         Unavailable: the store or the warehouse cannot be reached.
     """
     checked = Checked()
-    hinted = _hint(store)
+    hinted = _hint(hints or store)
     for window in _windows(store, checked):
         whole = _follow(window, checked, anchor)
         if warehouse is not None and window:

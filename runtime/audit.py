@@ -43,7 +43,7 @@ def verify(
 
     known = read_anchor(anchor) if anchor else None
     backend = connect(_settings())
-    checked = check(backend.audit, backend.warehouse, anchor=known, repair=repair)
+    checked = check(backend.audit, backend.warehouse, anchor=known, repair=repair, hints=backend.state)
     head = f"{checked.head.number}:{checked.head.hash}"
     if as_json:
         faults = [{"flaw": each.flaw, "link": each.number, "detail": each.detail} for each in checked.faults]

@@ -133,7 +133,7 @@ def selection(filters: Filters, states: AbstractSet[State]) -> Selection:
 
 
 def _audit(backend: Backend, clock: Clock) -> Audit:
-    return Audit(backend.warehouse, AuditTrail(backend.audit, backend.warehouse, clock).intent)
+    return Audit(backend.warehouse, AuditTrail(backend.audit, backend.warehouse, clock, hints=backend.state).intent)
 
 
 def _terms(settings: Settings) -> Terms:

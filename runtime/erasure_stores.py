@@ -77,6 +77,7 @@ STATE_FOLDERS: Final[Mapping[str, str]] = {
     "spend": "spend",
     "experiments": "experiments",
     "spool": "warehouse",
+    "audit": "nothing of a customer",
     "retention/notices": "notices",
     "retention/suspensions": "retention",
     "retention/holds": "holds and extensions",

@@ -47,7 +47,7 @@ def counters_place() -> str:
 
 def make_registry(backend: Backend, clock: Clock) -> Registry:
     """The experiments."""
-    chain = AuditTrail(backend.audit, backend.warehouse, clock).intent
+    chain = AuditTrail(backend.audit, backend.warehouse, clock, hints=backend.state).intent
     return Registry(backend.state, clock, warehouse=backend.warehouse, chain=chain)
 
 

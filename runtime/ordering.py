@@ -33,4 +33,4 @@ def order(
         tenant=tenant,
         detail=detail,
     )
-    AuditTrail(backend.audit, backend.warehouse, clock)([entry])
+    AuditTrail(backend.audit, backend.warehouse, clock, hints=backend.state)([entry])

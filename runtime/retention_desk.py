@@ -63,7 +63,7 @@ class Desk:
     @cached_property
     def audit(self) -> AuditTrail:
         """Where everything that is done is written down first."""
-        return AuditTrail(self.backend.audit, self.backend.warehouse, self.clock)
+        return AuditTrail(self.backend.audit, self.backend.warehouse, self.clock, hints=self.backend.state)
 
     @cached_property
     def policies(self) -> Policies:

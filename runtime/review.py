@@ -168,7 +168,7 @@ def review_file(settings: Settings, path: Path) -> int:
 
 def _reviewer(settings: Settings) -> Reviewer:
     backend = connect(settings)
-    trail = AuditTrail(backend.audit, backend.warehouse, utc_now)
+    trail = AuditTrail(backend.audit, backend.warehouse, utc_now, hints=backend.state)
     return Reviewer(backend.results, backend.warehouse, actor_name(settings.actor), trail)
 
 

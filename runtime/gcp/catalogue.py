@@ -1,6 +1,6 @@
 """``BigQueryCatalogue``: the rows about objects, read from the table behind the view ``catalogue``.
 
-The queries choose rows by what never changes of an object (customer, class, place, age) before they look for the latest
+The queries choose rows by what never changes of an object (customer, class, place) before they look for the latest
 version of each, so that BigQuery reads no more of the table than they need; the view, which looks for it first, does
 not allow that.  No answer is so large that BigQuery could not sort it: customers, and ranges of names, are asked about
 in blocks.
@@ -40,16 +40,17 @@ _ASKED: Final = (
     "WITH asked AS (SELECT customer AS tenant, a.object_class, a.until"
     " FROM UNNEST(@asked) AS a, UNNEST(SPLIT(a.tenants, ' ')) AS customer),"
     " latest_asked AS (SELECT tenant, object_class, MAX(until) AS until FROM asked GROUP BY tenant, object_class),"
-    f" chosen AS (SELECT r.* FROM {_TABLE} AS r JOIN latest_asked AS a"
-    " ON r.tenant = a.tenant AND r.object_class = a.object_class AND r.created_at <= a.until),"
-    f" latest AS (SELECT * FROM chosen WHERE TRUE {_LATEST})"
+    f" chosen AS (SELECT r.*, a.until FROM {_TABLE} AS r JOIN latest_asked AS a"
+    " ON r.tenant = a.tenant AND r.object_class = a.object_class),"
+    f" versions AS (SELECT * FROM chosen WHERE TRUE {_LATEST}),"
+    f" latest AS (SELECT * FROM versions WHERE {_LIVE} AND created_at <= until)"
 )
-_DUE: Final = f"{_ASKED} SELECT {_COLUMNS} FROM latest WHERE {_LIVE} ORDER BY tenant, bucket, name, generation"
+_DUE: Final = f"{_ASKED} SELECT {_COLUMNS} FROM latest ORDER BY tenant, bucket, name, generation"
 _COUNT: Final = (
     f"{_ASKED} SELECT a.tenant, a.object_class, a.until, COUNT(*) AS objects, SUM(l.size_bytes) AS size_bytes"
     " FROM asked AS a JOIN latest AS l"
     " ON l.tenant = a.tenant AND l.object_class = a.object_class AND l.created_at <= a.until"
-    f" WHERE l.{_LIVE} GROUP BY a.tenant, a.object_class, a.until"
+    " GROUP BY a.tenant, a.object_class, a.until"
 )
 _GROUPS: Final = (
     "SELECT tenant, object_class, COUNT(*) AS objects, SUM(size_bytes) AS size_bytes, MIN(created_at) AS oldest_at,"

@@ -36,6 +36,7 @@ WRITE_ID: Final = "earmark-write"
 """Metadata of an object: which write made it."""
 PROTECT_ATTEMPTS: Final = 5
 """How often somebody else may change an object's metadata between our look at it and our change."""
+TOO_EARLY: Final = "retentionPolicyNotMet"
 _FIELDS: Final = "items(name,generation,size,timeCreated,contentType,temporaryHold),nextPageToken"
 _OTHER_TYPE: Final = "application/octet-stream"
 
@@ -266,9 +267,14 @@ class GcsObjectStore:
         raise _refusal(self._what(name), if_generation, blob)
 
     def _demand_free(self, name: str, generation: int | None, error: Exception) -> None:
-        """Raise where a hold is why a request was forbidden; a lack of rights, or haste, is for the caller to raise."""
+        """Raise where a hold, or the bucket's retention policy, is why a request was forbidden.
+
+        A lack of rights, or haste, is for the caller to raise.
+        """
         if is_transient(error):
             return
+        if any(each.get("reason") == TOO_EARLY for each in getattr(error, "errors", ()) if isinstance(each, dict)):
+            raise _held(self._what(name)) from error
         blob = self._blob(name)
         found = 0 if blob is None else blob.generation
         if generation not in {None, found}:

@@ -75,8 +75,16 @@ def test_a_delete_looks_first_only_where_it_must(server: HoldingServer, store: G
 def test_want_of_rights_is_no_hold(server: HoldingServer, store: GcsObjectStore) -> None:
     """What is forbidden for another reason is told as what it is."""
     info = put(store, "a")
-    server.forbidding = True
+    server.forbidding = "forbidden"
     with pytest.raises(ConfigurationError, match="Grant the role"):
+        store.delete("a", if_generation=info.generation)
+
+
+def test_a_retention_policy_holds_too(server: HoldingServer, store: GcsObjectStore) -> None:
+    """What the bucket keeps for a while, as the audit trail, is held by it."""
+    info = put(store, "a")
+    server.forbidding = "retentionPolicyNotMet"
+    with pytest.raises(ObjectHeld):
         store.delete("a", if_generation=info.generation)
 
 

@@ -58,7 +58,7 @@ class House:
         self.settings = Settings(data=data)
         self.backend: Backend = connect(self.settings)
         self.tombstones = Tombstones(self.backend.state, utc_now, fresh_s=0)
-        self.trail = AuditTrail(self.backend.audit, self.backend.warehouse, utc_now)
+        self.trail = AuditTrail(self.backend.audit, self.backend.warehouse, utc_now, hints=self.backend.state)
         self.holds = Holds(self.backend.state, utc_now, self.trail)
         first, last = local_stores(data, self.backend.bucket("notices"), utc_now)
         self.stores = erasable_stores(self.backend, first=first, last=last)

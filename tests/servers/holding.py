@@ -27,8 +27,8 @@ class HoldingServer:
     """Method, parameters and, of a patch, what was to change."""
     before_patch: list[dict[str, Any]] = field(default_factory=list)
     """What somebody else changes of the object before each of the next patches."""
-    forbidding: bool = False
-    """Whether deletes are refused for want of rights."""
+    forbidding: str = ""
+    """Why deletes are refused; empty = they are not."""
     _generation: int = 1_700_000_000_000_000
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class HoldingServer:
 
     def _delete(self, name: str) -> tuple[int, dict[str, Any] | None]:
         if self.forbidding:
-            return _fault(HTTPStatus.FORBIDDEN, "You may not", "forbidden")
+            return _fault(HTTPStatus.FORBIDDEN, "You may not", self.forbidding)
         if self.objects[name].get("temporaryHold"):
             return _held(name)
         del self.objects[name]
