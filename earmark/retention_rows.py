@@ -18,7 +18,9 @@ class CatalogueRow(Row):
 
     table = "catalogue"
     indexes = (
-        Index("catalogue_age", ("tenant", "object_class", "created_at", "size_bytes"), f"state IN {LIVE_STATES}"),
+        Index(
+            "catalogue_age", ("tenant", "object_class", "created_at", "size_bytes", "state"), f"state IN {LIVE_STATES}"
+        ),
         Index("catalogue_name", ("bucket", "name", "generation", "state", "tenant")),
     )
     bucket: str

@@ -67,6 +67,8 @@ def run_cycles(settings: Settings, *, every_s: float | None, execute: bool, as_j
 def run_once(desk: Desk, *, execute: bool, show: bool = False) -> Cycle:
     """Every step once; one that fails keeps none of the others from being taken."""
     cycle = Cycle(execute)
+    if execute:
+        desk.policies.pin()  # no later release changes what was in force
     steps: dict[str, Callable[[], tuple[object, int]]] = {
         "scratch": lambda: (sweep_scratch(Path(desk.backend.scratch), desk.clock(), execute=execute), 0),
         "plan": lambda: _planned(desk, execute=execute, show=show),

@@ -92,8 +92,8 @@ class World:
     suspended: set[str] = field(default_factory=set)
     seen: dict[str, str] = field(default_factory=dict)
     """Tiers at the last run."""
-    changes: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
-    """The tier before, and when another one was seen."""
+    changes: dict[str, list[tuple[str, datetime]]] = field(default_factory=dict)
+    """The tier before, and when another one was seen; the latest last."""
 
     def arrive(self, name: str, tenant: str, generation: int, now: datetime) -> None:
         """An object comes; one of that name is replaced."""
@@ -104,29 +104,28 @@ class World:
 
     def expiry(self, thing: Thing, now: datetime) -> datetime:
         """When it ends, extensions counted."""
-        ends = self.end_by(thing, self.tiers[thing.tenant], now)
-        before, changed_at = self.changes.get(thing.tenant, ("", None))
-        if changed_at is not None and ends < changed_at:
-            # Over by the tier of now when the customer got it: by the one before perhaps not.
-            earlier = self.end_by(thing, before, now)
-            ends = min(changed_at, earlier)
+        ends = self.end_by(thing, now)
         kept = [each.until for each in self.extensions if each.covers(thing) and each.ended_at is None and each.until]
         return max([ends, *kept])
 
-    def end_by(self, thing: Thing, tier: str, now: datetime) -> datetime:
+    def end_by(self, thing: Thing, now: datetime) -> datetime:
         """The first moment from now on at which it is over; or since when it has been over without a break."""
         starts = sorted({start for start, _ in self.policies})
+        changes = self.changes.get(thing.tenant, [])
+        marks = sorted({*starts, *(at for _, at in changes)})
         spans = []
-        for start, end in zip(starts, [*starts[1:], None], strict=True):
-            term = [terms for since, terms in self.policies if since == start][-1][tier]
+        for start, end in zip(marks, [*marks[1:], None], strict=True):
+            since = max(each for each in starts if each <= start)
+            tier = next((before for before, at in changes if start < at), self.tiers[thing.tenant])
+            term = [terms for each, terms in self.policies if each == since][-1][tier]
             over = max(end_of(thing.created_at, term), start)
-            spans.append((start, end, over if end is None or over < end else None))
-        present = max(number for number, (start, _, _) in enumerate(spans) if start <= now)
-        over = spans[present][2]
+            spans.append((start, over if end is None or over < end else None))
+        present = max(number for number, (start, _) in enumerate(spans) if start <= now)
+        over = spans[present][1]
         if over is None or over > now:
-            return next(over for _, _, over in spans[present:] if over is not None)
+            return next(over for _, over in spans[present:] if over is not None)
         for number in range(present - 1, -1, -1):
-            start, _, earlier = spans[number]
+            earlier = spans[number][1]
             if over > spans[number + 1][0] or earlier is None:
                 break
             over = earlier
@@ -137,7 +136,7 @@ class World:
         for tenant, tier in self.tiers.items():
             seen = self.seen.get(tenant)
             if seen is not None and seen != tier:
-                self.changes[tenant] = (seen, now)
+                self.changes.setdefault(tenant, []).append((seen, now))
             self.seen[tenant] = tier
 
     def held(self, thing: Thing) -> bool:

@@ -196,3 +196,17 @@ def test_a_write_is_on_the_disk_when_it_returns(
     assert [there for path, there in synced if path.startswith(new)] == [False]
     assert (str(target.parent), True) in synced
     assert (str(tmp_path / "results"), False) in synced, "the folder is new too"
+
+
+def test_a_hold_survives_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A hold is a file beside the bucket, as durable as the object; released, nothing of it is left."""
+    store = LocalObjectStore(tmp_path, "results")
+    info = store.write("a/b", b"x", content_type="audio/wav")
+    store.protect("a/b", if_generation=info.generation, held=True)
+    holds = tmp_path / ".earmark" / "results" / "holds"
+    assert len(list(holds.iterdir())) == 1
+    found = LocalObjectStore(tmp_path, "results").stat("a/b")
+    assert found is not None
+    assert (found.held, found.content_type) == (True, "audio/wav")
+    LocalObjectStore(tmp_path, "results").protect("a/b", if_generation=info.generation, held=False)
+    assert list(holds.iterdir()) == []

@@ -1,0 +1,95 @@
+"""What the catalogue in SQLite does beside what every catalogue does: indexes, old files, long readings."""
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import Unavailable
+from earmark.rows import CatalogueRow
+from earmark.vocabulary import ObjectState
+from runtime.local import catalogue as subject
+from runtime.local.catalogue import LocalCatalogue
+from runtime.local.warehouse import LocalWarehouse
+from tests.contracts.test_catalogue import AT, cutoff, names, row
+
+
+@pytest.fixture(name="path")
+def fixture_path(tmp_path: Path) -> Path:
+    """A file that has its tables."""
+    path = tmp_path / "warehouse.sqlite"
+    LocalWarehouse(path).close()
+    return path
+
+
+@pytest.mark.parametrize("sql", [subject._GROUPS, subject._COUNT], ids=["groups", "count"])
+def test_counting_reads_the_index_alone(path: Path, sql: str) -> None:
+    """Ten million objects are counted without reading their rows."""
+    connection = sqlite3.connect(path)
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", ["a"] * sql.count("?")).fetchall()
+    connection.close()
+    assert [step[3].split(" (")[0] for step in plan if "catalogue" in step[3]] in (
+        ["SEARCH catalogue USING COVERING INDEX catalogue_age"],
+        ["SCAN catalogue USING COVERING INDEX catalogue_age"],
+    )
+
+
+def test_only_what_is_there_is_in_the_index(path: Path) -> None:
+    """Rows of what is gone cost those nothing who ask for what is there."""
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    catalogue.record([row(f"acme/{state}", state=state) for state in ObjectState])
+    connection = sqlite3.connect(path)
+    found = connection.execute(
+        "SELECT COUNT(*) FROM catalogue INDEXED BY catalogue_age WHERE state IN ('active', 'noticed')"
+    ).fetchone()
+    connection.close()
+    assert found == (2,)
+
+
+def test_an_older_file_gets_what_it_lacks(path: Path) -> None:
+    """Indexes are made where they are missing, and a row from before there was a column has its default."""
+    LocalCatalogue(LocalWarehouse(path)).record([row("acme/1", packed=True), row("acme/2")])
+    connection = sqlite3.connect(path, isolation_level=None)
+    for index in CatalogueRow.indexes:
+        connection.execute(f"DROP INDEX {index.name}")
+    connection.execute("ALTER TABLE catalogue DROP COLUMN packed")
+    connection.close()
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    assert [each.packed for each in catalogue.scan("uploads")] == [False, False]
+    assert names(catalogue.due([cutoff(0)])) == ["acme/1", "acme/2"]
+
+
+def test_a_long_reading_sees_one_state(path: Path) -> None:
+    """What is due is read from the state that was there when the reading began, while others write."""
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    catalogue.record([row(f"{tenant}/1", tenant=tenant) for tenant in "abc"])
+    due = catalogue.due([cutoff(1, tenant) for tenant in "abc"])
+    first = next(due)
+    gone = [row(f"{tenant}/1", tenant=tenant, state="deleted", at=AT + timedelta(days=1)) for tenant in "abc"]
+    LocalCatalogue(LocalWarehouse(path)).record(gone)
+    assert [first.tenant, *(each.tenant for each in due)] == ["a", "b", "c"]
+    assert list(catalogue.due([cutoff(1, tenant) for tenant in "abc"])) == []
+
+
+def test_a_reading_that_nobody_ends_holds_no_file(path: Path) -> None:
+    """Left alone half way, a reading is closed; after the warehouse was closed there is none."""
+    warehouse = LocalWarehouse(path)
+    catalogue = LocalCatalogue(warehouse)
+    catalogue.record([row("acme/1"), row("acme/2")])
+    next(catalogue.due([cutoff(1)]))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+    assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    connection.close()
+    warehouse.close()
+    with pytest.raises(Unavailable):
+        next(catalogue.due([cutoff(1)]))
+
+
+def test_a_damaged_query_is_told_as_ours(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No error of SQLite's leaves a reading, also not in the middle of it."""
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    monkeypatch.setattr(subject, "_due_queries", lambda _: [("SELECT 1 FROM no_such_table", [])])
+    with pytest.raises(Exception, match="no_such_table") as error:
+        next(catalogue.due([cutoff(1)]))
+    assert not isinstance(error.value, sqlite3.Error)
