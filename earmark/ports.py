@@ -150,7 +150,7 @@ class Warehouse(Protocol):
     ) -> int:
         """Remove the rows of a table older than ``before`` (of one tenant, if named); returns how many.
 
-        With ``only``, those whose column has one of the values: ``{"job_id": [...]}``.
+        With ``only``, those whose column has one of the values.
         """
         ...
 

@@ -398,7 +398,11 @@ def test_delete_that_lost_a_race(stores: StoreCase) -> None:
 
 
 def test_protect_changes_nothing_else(stores: StoreCase) -> None:
-    """Held: "Change what becomes of that generation without changing it"."""
+    """Held: "Change what becomes of that generation without changing it".
+
+    And "``not_needed_after`` tells a store that cleans up by itself when nobody can need the object any more", of which
+    "it only ever moves later" is refused nowhere; "``None`` leaves either as it is".
+    """
     store = stores.open()
     info = put(store, "a/b", b"kept")
     assert store.protect("a/b", if_generation=info.generation, not_needed_after=datetime(2030, 1, 1, tzinfo=UTC))
@@ -410,7 +414,10 @@ def test_protect_changes_nothing_else(stores: StoreCase) -> None:
 
 
 def test_protect_of_what_is_not_there(stores: StoreCase) -> None:
-    """Held: "False where there is no such object", "Raises ``PreconditionFailed`` when the object has another"."""
+    """Held: "False where there is no such object".
+
+    And "Raises ``PreconditionFailed`` when the object has another generation".
+    """
     store = stores.open()
     assert not store.protect("a", if_generation=1, held=True)
     old, new = put(store, "a", b"old"), put(store, "a", b"new")
