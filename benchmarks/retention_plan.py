@@ -2,8 +2,8 @@
 
 An ordinary day: customers of three tiers whose uploads came evenly over their terms, so that each day one thirtieth of
 a free customer's objects goes and as many are told of.  What was told of in the last seven days was confirmed, has to
-be looked at again and stays.  Rows were written in the order in which the objects came, so that a customer's lie all
-over the file.
+be looked at again and stays.  Rows were written in the order in which the objects came, so a customer's lie all over
+the file.
 
 Loading and planning are processes of their own; memory is the most that was resident in the one that plans.  What plain
 SQL takes to read the same rows, through the same index and without judging them, stands beside.  A folder that is named
@@ -45,34 +45,37 @@ TIERS: Final = (("free", 0.40, 30), ("pro", 0.40, 181), ("enterprise", 0.20, 365
 CHUNK: Final = 200_000
 
 
-def rows(first: int, count: int, customers: int) -> Iterator[tuple[object, ...]]:
-    """So many rows from a number on, oldest first, as the table has them."""
-    dice = np.random.default_rng(first)
-    customer = dice.integers(0, customers, count)
-    place = dice.random(count)
-    age = np.empty(count)
-    below: float = 0
+def rows(total: int, customers: int) -> Iterator[list[tuple[object, ...]]]:
+    """All rows in chunks, in the order in which their objects came, as the table has them."""
+    dice = np.random.default_rng(1)
+    customer = dice.integers(0, customers, total, dtype=np.int32)
+    age = dice.random(total, dtype=np.float32)
+    below = 0.0
     for _, share, days in TIERS:
-        chosen = (customer >= below * customers) & (customer < (below + share) * customers)
-        age[chosen] = place[chosen] * (days + 1)
+        age[(customer >= below * customers) & (customer < (below + share) * customers)] *= days + 1
         below += share
     order = np.argsort(-age)
-    sizes = dice.lognormal(15, 1, count).astype(int).tolist()
-    for position, number in enumerate(order.tolist()):
-        old = float(age[number])
-        tenant = f"customer-{int(customer[number]):06d}"
-        tier, term = tier_of(tenant, customers)
-        created = NOW - timedelta(days=old)
-        ends = created + timedelta(days=term)
-        noticed = ends - WEEK < NOW
-        index = first + position
-        name = f"{tenant}/by-content/{index:064x}"
-        yield (
-            f"{index:032x}", tenant, _text(created), "uploads", name, 1_780_000_000 + index, "upload", tier, None,
-            sizes[position], "audio/wav", f"{index:064x}", f"{index:032x}", _text(created),
-            "noticed" if noticed else "active", _text(ends), 1,
-            f"{tenant}/{ends - WEEK:%Y-%m-%d}" if noticed else None, _text(ends) if noticed else None, 0,
-        )  # fmt: skip
+    for first in range(0, total, CHUNK):
+        chosen = order[first : first + CHUNK]
+        sizes = dice.lognormal(15, 1, len(chosen)).astype(int)
+        found = zip(customer[chosen].tolist(), age[chosen].tolist(), sizes.tolist(), strict=True)
+        yield [_row(first + position, *each, customers) for position, each in enumerate(found)]
+
+
+def _row(number: int, customer: int, age_days: float, size_bytes: int, customers: int) -> tuple[object, ...]:
+    """One row."""
+    tenant = f"customer-{customer:06d}"
+    tier, term = tier_of(tenant, customers)
+    created = NOW - timedelta(days=age_days)
+    ends = created + timedelta(days=term)
+    noticed = ends - WEEK < NOW
+    content = f"{number:064x}"
+    return (
+        content[32:], tenant, _text(created), "uploads", f"{tenant}/by-content/{content}", 1_780_000_000 + number,
+        "upload", tier, None, size_bytes, "audio/wav", content, content[32:], _text(created),
+        "noticed" if noticed else "active", _text(ends), 1,
+        f"{tenant}/{ends - WEEK:%Y-%m-%d}" if noticed else None, _text(ends) if noticed else None, 0,
+    )  # fmt: skip
 
 
 def tier_of(tenant: str, customers: int) -> tuple[str, int]:
@@ -99,9 +102,8 @@ def load(folder: Path, total: int, customers: int) -> dict[str, float]:
         connection.execute(f"DROP INDEX IF EXISTS {name}")
     connection.execute("PRAGMA synchronous=OFF")
     marks = ", ".join("?" * len(CatalogueRow.model_fields))
-    for first in range(0, total, CHUNK):
+    for some in rows(total, customers):
         connection.execute("BEGIN")
-        some = rows(first, min(CHUNK, total - first), customers)
         connection.executemany(f"INSERT INTO catalogue VALUES ({marks})", some)  # noqa: S608  # question marks
         connection.execute("COMMIT")
     connection.execute('CREATE INDEX "catalogue_at" ON "catalogue" (at, tenant)')

@@ -53,3 +53,5 @@ class Applied(Frozen):
     """Why it was stopped before its end; empty = it was not."""
     resumed: bool = False
     """Whether an earlier run of the plan had begun."""
+    finished_before: bool = False
+    """Whether an earlier run had carried it out, so that nothing was done now."""

@@ -133,7 +133,7 @@ class Applying:
             return self._rehearse(plan, stamp, progress)
         before = self._runs.find(plan.id)
         if before is not None and before.state == "done":
-            return _applied(plan, before, Notified(), resumed=True)
+            return _applied(plan, before, Notified(), resumed=True).model_copy(update={"finished_before": True})
         approve = approve or (before is not None and before.approved)
         try:
             self._check(plan, approve=approve)
@@ -157,6 +157,9 @@ class Applying:
         except BaseException:
             _leave(lease)
             raise
+        finally:
+            with suppress(EarmarkError):  # then the next plan waits for a minute
+                self._runs.give_back(plan.id)
 
     def _check(self, plan: Plan, *, approve: bool) -> None:
         """Raise where a plan must not be carried out."""
@@ -226,14 +229,16 @@ class Applying:
             )
             deletions = candidates.of("delete")
             while not why and not stop() and (batch := list(islice(deletions, self._batch))):
-                outlook, begun = self._outlook(), lease.run.begun_until
-                until = batch[-1].index + 1
+                begun, until = lease.run.begun_until, batch[-1].index + 1
+                # First said, then looked: whoever places a hold before this is seen by the look, and whoever places
+                # one after it finds a run to wait for.
                 lease.update(
                     state="deleting",
                     rounds=lease.run.rounds + 1,
-                    looked_at=outlook.now,
+                    looked_at=self._clock(),
                     begun_until=max(begun, until),
                 )
+                outlook = self._outlook()
                 batch = self._decider.found(batch, begun, lease.beat)
                 outcomes = self._decider.decide(
                     batch, outlook, self._deleter, pool, begun=begun, decided=lease.run.decided, beat=lease.beat

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from earmark.domain import TenantName
 from earmark.errors import ConfigurationError
@@ -21,6 +21,8 @@ SHIPPED: Final = Path(__file__).parent / "policy.toml"
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 NOTICE_LEAST: Final = timedelta(days=7)
 """Nothing is deleted earlier than this after its notice was confirmed, whatever a policy says."""
+ROWS_LEAST: Final = timedelta(days=90)
+"""Rows, and with them the record of notices that still stand, are not removed sooner."""
 NOTICED: Final = frozenset({ObjectClass.UPLOAD, ObjectClass.RESULT})
 """Classes of objects whose customer is told before they go."""
 _DAY_H: Final = 24.0
@@ -56,6 +58,8 @@ class Own(Frozen):
 
 class Limits(Frozen):
     """What a plan may delete before a person must approve of it; temporary objects are not counted."""
+
+    model_config = ConfigDict(strict=True)
 
     objects: PositiveInt
     tenant_share: Annotated[float, Field(gt=0, le=1)]
@@ -105,17 +109,19 @@ class Policy(Frozen):
         term: Term = agreed or getattr(self.keep[paid], kind.value)
         return term
 
-    def _faults(self) -> Iterator[str]:
+    def _faults(self) -> Iterator[str]:  # a list of what may be wrong
         """Where it contradicts itself: each the place, a colon and what is wrong there."""
         if length_h(self.notice) < NOTICE_LEAST.total_seconds() / 3600:
             yield "notice: 7 days are the least"
+        if length_h(self.rows) < ROWS_LEAST.total_seconds() / 3600:
+            yield "rows: 90 days are the least"
         if length_h(self.temporary) > _DAY_H:
             yield "temporary: 24 hours are the most"
         for tier in Tier:
             if tier not in self.keep:
                 yield f"keep.{tier}: the terms of this tier are missing"
-        if length_h(self.own.least) > length_h(self.own.most):
-            yield "own.least: it is more than own.most"
+        if not length_h(self.notice) <= length_h(self.own.least) <= length_h(self.own.most):
+            yield "own.least: it is less than the notice, or more than own.most"
         tables: list[tuple[str, Keep | OwnTerms]] = [(f"keep.{tier}", keep) for tier, keep in self.keep.items()]
         tables += [(f"own.tenants.{tenant}", own) for tenant, own in self.own.tenants.items()]
         for place, table in tables:
@@ -146,12 +152,9 @@ def load_policy(path: Path | None = None) -> Policy:
     content = read_bounded(path, "policy", most_bytes=FILE_BYTES_MAX)
     name = printable(str(path))
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
         # As JSON, so that a term that is none is told of once, in its own words.
         return Policy.model_validate_json(json.dumps(tomllib.loads(text), default=str))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        message = f"The policy {name} is no TOML: {printable(str(error))}.  Put it right and check it again."
-        raise ConfigurationError(message) from error
     except ValidationError as error:
         faults = [
             fault if line is None else f"line {line}, {fault}"
@@ -160,6 +163,9 @@ def load_policy(path: Path | None = None) -> Policy:
         ]
         more = f"; and {len(faults) - _FAULTS_MAX} more" if len(faults) > _FAULTS_MAX else ""
         message = f"The policy {name} cannot be used: {'; '.join(faults[:_FAULTS_MAX])}{more}.  Put it right there."
+        raise ConfigurationError(message) from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        message = f"The policy {name} is no TOML: {printable(str(error))}.  Put it right and check it again."
         raise ConfigurationError(message) from error
 
 

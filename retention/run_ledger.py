@@ -6,23 +6,26 @@ has taken it over.
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt
+from pydantic import AwareDatetime, Field, NonNegativeInt, ValidationError
 
-from earmark.errors import ConfigurationError, PreconditionFailed
+from earmark.errors import ConfigurationError, ObjectMissing, PreconditionFailed
 from earmark.metadata import Frozen
 from earmark.ports import Clock, ObjectStore
 from retention.folder import Folder
 
 FOLDER: Final = "retention/runs/"
+WORKING: Final = "retention/working.json"
+"""Which plan is being carried out: one at a time, or customers would be told twice."""
 ALIVE: Final = timedelta(seconds=60)
 """After its last sign of life a run of another machine may be taken over."""
 LOOK_S: Final = 0.2
 """Between looks at runs that are waited for."""
-SEEN_ROUNDS: Final = 2
-"""The next round may have looked at the holds before one was placed; the one after it cannot."""
+SEEN_ROUNDS: Final = 1
+"""A round is counted before it looks at the holds, and after all deletions of the one before it have ended."""
 
 
 class Run(Frozen):
@@ -39,7 +42,7 @@ class Run(Frozen):
     reason: str
     approved: bool
     rounds: NonNegativeInt = 0
-    """Times that holds and extensions were read."""
+    """Times that holds and extensions were about to be read."""
     looked_at: AwareDatetime | None = None
     """When, last."""
     cursor: NonNegativeInt = 0
@@ -56,6 +59,14 @@ class Run(Frozen):
     def active(self) -> bool:
         """Whether somebody should be at work on it."""
         return self.state in {"notifying", "deleting"}
+
+
+class Turn(Frozen):
+    """Whose turn it is to carry out a plan."""
+
+    plan: str
+    holder: str
+    at: AwareDatetime
 
 
 class RunLease:
@@ -124,8 +135,10 @@ class RunLedger:
     def take(self, plan: str, *, actor: str, reason: str, approved: bool) -> RunLease:
         """Begin to carry out a plan, or go on where another process ended.
 
+        One plan at a time; ``give_back`` lets the next one begin.
+
         Raises:
-            ConfigurationError: somebody else is at it, or was first.
+            ConfigurationError: somebody else is at it or at another one, or was first.
         """
         now, found = self._clock(), self._folder.find(plan)
         if found is None:
@@ -134,6 +147,7 @@ class RunLedger:
             run, generation = found
             if self._is_live(run):
                 raise ConfigurationError(_taken(run))
+        self._take_turn(plan)
         who: dict[str, Any] = {
             "holder": self._own_name,
             "state": "notifying",
@@ -148,6 +162,49 @@ class RunLedger:
         except PreconditionFailed:
             message = f"Somebody else began to carry out the plan {plan} at this moment.  Look at it with a new one."
             raise ConfigurationError(message) from None
+
+    def give_back(self, plan: str) -> None:
+        """Let another plan begin; nothing happens where somebody else has taken over."""
+        found = self._turn()
+        if found is not None and (found[0].plan, found[0].holder) == (plan, self._own_name):
+            with suppress(PreconditionFailed):
+                self._store.delete(WORKING, if_generation=found[1])
+
+    def _take_turn(self, plan: str) -> None:
+        found, now = self._turn(), self._clock()
+        if found is not None and found[0].plan != plan:
+            turn, run = found[0], self.find(found[0].plan)
+            fresh = now - turn.at < ALIVE and (run is None or run.active)
+            if not self._is_dead(turn.holder) and (fresh or (run is not None and self._is_live(run))):
+                message = (
+                    f"The plan {turn.plan} is being carried out by the process {turn.holder}, and one is at a time.  "
+                    f"Wait for it; a dead one is taken over {ALIVE.total_seconds():.0f} seconds after its last sign."
+                )
+                raise ConfigurationError(message)
+        turn = Turn(plan=plan, holder=self._own_name, at=now)
+        try:
+            self._store.write(
+                WORKING,
+                turn.model_dump_json().encode(),
+                content_type="application/json",
+                if_generation=0 if found is None else found[1],
+            )
+        except PreconditionFailed:
+            message = f"Somebody else began to carry out a plan at this moment.  Wait for it, then run {plan} again."
+            raise ConfigurationError(message) from None
+
+    def _turn(self) -> tuple[Turn, int] | None:
+        """Whose turn it is, and the generation that says so; one that cannot be read is nobody's."""
+        info = self._store.stat(WORKING)
+        if info is None:
+            return None
+        try:
+            content = b"".join(self._store.read(WORKING, generation=info.generation))
+            return Turn.model_validate_json(content), info.generation
+        except ObjectMissing:
+            return None
+        except ValidationError:
+            return Turn(plan="", holder="", at=datetime.min.replace(tzinfo=UTC)), info.generation
 
     def wait_until_seen(
         self,

@@ -88,6 +88,7 @@ STATE_FOLDERS: Final[Mapping[str, str]] = {
     "retention/tombstones": "tombstones",
     "retention/erasures": "receipts",
     "retention/stopped.json": "nothing of a customer",
+    "retention/working.json": "nothing of a customer",
 }
 """Each first segment of names in the state bucket, of ``retention`` the second too, and the store that has it."""
 

@@ -22,6 +22,10 @@ Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 PolicyFile = Annotated[Path, typer.Argument(help="The policy, a TOML file.", metavar="FILE", show_default=False)]
 
 
+YEARS = range(1971, 2301)
+"""Years in which terms of centuries still have an end."""
+
+
 def moment(option: str, text: str) -> datetime | None:
     """A time in UTC; ``None`` where nothing was given."""
     if not text:
@@ -31,6 +35,9 @@ def moment(option: str, text: str) -> datetime | None:
     except ValueError:
         message = f"{option} {text!r} is no time.  Write 2027-01-31 or 2027-01-31T12:00 (UTC)."
         raise ConfigurationError(message) from None
+    if at.year not in YEARS:
+        message = f"{option} {text!r} is too far away: write a year from {YEARS[0]} to {YEARS[-1]}."
+        raise ConfigurationError(message)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

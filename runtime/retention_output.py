@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from earmark.errors import ConfigurationError
+from earmark.errors import ConfigurationError, InvalidName
+from earmark.object_names import checked_name
 from retention.scope import Scope, read_scope
 from runtime.backend import Backend
 
@@ -86,6 +87,11 @@ def scope_of(backend: Backend, target: str, prefix: str, tenant: str) -> Scope:
     if short is None or short not in KEPT:
         message = f"Retention does not look after the bucket {scope.bucket!r}.  It does after: {', '.join(KEPT)}."
         raise ConfigurationError(message)
+    try:
+        if scope.kind == "object":
+            checked_name(scope.name)
+    except InvalidName as error:
+        raise ConfigurationError(str(error)) from None
     return Scope(kind=scope.kind, bucket=short, name=scope.name)
 
 

@@ -85,7 +85,9 @@ def apply(desk: Desk, path: Path, reason: str, *, execute: bool, approve: bool, 
 
 def tell_applied(applied: Applied) -> None:
     """Print what came of a plan."""
-    if applied.executed:
+    if applied.finished_before:
+        say(f"The plan {applied.plan} was carried out before; nothing was done now.  What came of it then:")
+    elif applied.executed:
         notified = applied.notified
         parts = [f"{notified.sent} notices sent, of {notified.objects:,} objects"]
         for name in ("failed", "bounced", "suspended"):

@@ -1,4 +1,7 @@
 -- Comparisons of the catalogue with the buckets, the latest first.
+-- @since TIMESTAMP = 1970-01-01T00:00:00Z    start of the window, included
+-- @until TIMESTAMP = 9999-01-01T00:00:00Z    end of the window, not included
+-- @tenant STRING = ''    comparisons are of no tenant; others have none
 -- @limit INT64 = 20    how many
 
 SELECT
@@ -12,5 +15,9 @@ SELECT
   overdue_s,
   seconds
 FROM inventories
+WHERE
+  `at` >= @since
+  AND `at` < @until
+  AND (@tenant = '' OR tenant = @tenant)
 ORDER BY `at` DESC, bucket
 LIMIT @limit

@@ -62,6 +62,8 @@ class WarehouseCase:
     open: Callable[[], Warehouse]
     """Gives another connection to the same tables."""
     break_it: Callable[[], object]
+    examples: int = 30
+    """How many made-up cases of a rule it is shown; fewer where each takes many requests to a server."""
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def test_a_missing_table_ends_the_worker_and_spends_no_try(tmp_path: Path) -> No
     warehouse = FlakyWarehouse(world.warehouse)
     world.warehouse = warehouse
     [job] = world.put("fine")
-    warehouse.faults.fail("append", error=ConfigurationError("There is no table jobs.  Run earmark init."))
+    warehouse.faults.fail("append", 2, error=ConfigurationError("There is no table jobs.  Run earmark init."))
     with world.worker() as worker, pytest.raises(ConfigurationError, match="earmark init"):
         worker.run(threading.Event())
     [lease] = world.lanes[Lane.LOW].lease(9, 60)

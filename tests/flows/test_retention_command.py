@@ -227,6 +227,10 @@ def test_the_inventory(shelf: Shelf) -> None:
         (("release", "../../x", "--reason", "x"), "no hold"),
         (("bounce", "acme", "--reason", "x"), "no notice"),
         (("plan", "--as-of", "soon"), "no time"),
+        (("plan", "--as-of", "9999-12-31T23:59"), "too far away"),
+        (("plan", "--as-of", "0001-01-01"), "too far away"),
+        (("fetch", "uploads/../x", "--out", "none.wav"), "cannot name an object"),
+        (("erase", "--object", "uploads/acme/../x", "--reason", "x"), "cannot name an object"),
         (("apply", "/nowhere.jsonl"), "Cannot read"),
         (("reconcile", "state"), "does not look after"),
         (("erase", "--reason", "x"), "Say what to erase"),
@@ -235,7 +239,7 @@ def test_the_inventory(shelf: Shelf) -> None:
         (("policy", "check", "/nowhere.toml"), "nowhere.toml"),
         (("fetch", "uploads/acme/none.wav", "--out", "none.wav"), "no object"),
     ],
-    ids=range(15),
+    ids=range(19),
 )
 def test_clear_errors(shelf: Shelf, words: tuple[str, ...], told: str) -> None:
     """Each names what is wrong, in a line, with status 2."""

@@ -82,6 +82,18 @@ def test_a_known_file_leaves_no_temporary_copy(tmp_path: Path) -> None:
     assert [row.object_class for row in backend(tmp_path).catalogue.scan("temporary")] == ["temporary"]
 
 
+def test_a_temporary_copy_goes_with_its_job(tmp_path: Path) -> None:
+    """When the job has ended nothing of the copy is left but its row and its record."""
+    earmark = Command(tmp_path / "data")
+    assert earmark.run("route", AUDIO / "silence.flac", "--tenant", "acme", "--temporary").returncode == 0
+    [name] = names(tmp_path, "temporary")
+    assert earmark.run("work", "--until-empty").returncode == 0
+    assert names(tmp_path, "temporary") == []
+    known = backend(tmp_path).catalogue
+    assert [row.state for row in known.find("temporary", name)] == ["deleted"]
+    assert [(group.tenant, group.object_class) for group in known.groups()] == [("acme", ObjectClass.RESULT)]
+
+
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     """Both kinds of copies at once, copies of nothing, and buckets that are not for uploads."""
     earmark = Command(tmp_path / "data")

@@ -10,6 +10,7 @@ import pytest
 
 from earmark.errors import ConfigurationError, PreconditionFailed, Unavailable
 from retention.outcomes import Outcome
+from retention.outlook import Outlook
 from retention.policy import load_policy
 from retention.run_ledger import Run
 from retention.scope import Scope
@@ -526,7 +527,7 @@ def test_temporary_objects_need_no_notice(office: Office, clock: ManualClock) ->
 
 
 def test_a_hold_waits_until_every_run_has_looked_again(office: Office, clock: ManualClock) -> None:
-    """The next round may have read the holds before, the one after it has not; dead runs are not waited for."""
+    """The next round reads the holds anew, after all deletions of this one; dead runs are not waited for."""
     lease = office.runs.take("20260101T000000Z-00000000", actor="bob", reason="", approved=True)
     assert office.runs.wait_until_seen(most_s=0) == []
     lease.update(state="deleting", rounds=7)
@@ -537,13 +538,46 @@ def test_a_hold_waits_until_every_run_has_looked_again(office: Office, clock: Ma
         lease.update(rounds=lease.run.rounds + 1)
 
     assert office.runs.wait_until_seen(pause=round_passes) == []
-    assert len(looks) == 2
+    assert len(looks) == 1
     assert office.runs.wait_until_seen(most_s=0) == [lease.run.plan]
     lease.update(state="done")
     assert office.runs.wait_until_seen(most_s=0) == []
     lease.update(state="deleting")
     office.dead.add("me")
     assert office.runs.wait_until_seen(most_s=0) == []
+
+
+def test_a_run_says_so_before_it_looks(office: Office, monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> None:
+    """Whoever places a hold finds a run to wait for from the moment on at which that run reads the holds."""
+    office.upload("acme/a.wav", bucket="temporary", object_class="temporary")
+    clock.time += DAY
+    seen: list[list[str]] = []
+    look = office.outlook
+
+    def looked() -> Outlook:
+        seen.append([run.state for run in office.runs.all()])
+        return look()
+
+    monkeypatch.setattr(office, "outlook", looked)
+    assert office.apply().outcomes == {"deleted": 1}
+    assert seen[-1] == ["deleting"]
+
+
+def test_one_plan_at_a_time(office: Office, clock: ManualClock) -> None:
+    """Another plan waits for the one that is carried out, until that has ended or its process is dead."""
+    first = office.runs.take("20260101T000000Z-00000000", actor="bob", reason="", approved=True)
+    with pytest.raises(ConfigurationError, match="one is at a time"):
+        office.runs.take("20260101T000000Z-11111111", actor="bob", reason="", approved=True)
+    first.update(state="done")
+    office.runs.give_back(first.run.plan)
+    second = office.runs.take("20260101T000000Z-11111111", actor="bob", reason="", approved=True)
+    clock.move(61)
+    third = office.runs.take("20260101T000000Z-22222222", actor="bob", reason="", approved=True)
+    office.runs.give_back(second.run.plan)
+    with pytest.raises(ConfigurationError, match=third.run.plan):
+        office.runs.take("20260101T000000Z-33333333", actor="bob", reason="", approved=True)
+    office.dead.add("me")
+    office.runs.take("20260101T000000Z-33333333", actor="bob", reason="", approved=True)
 
 
 def test_a_run_gives_signs_of_life(office: Office, clock: ManualClock) -> None:
