@@ -36,8 +36,11 @@ READERS: Final = 16
 """Links read at once: a bucket far away takes long for each and minds none."""
 WINDOW: Final = 500
 """Links in memory, and of which the rows are asked for at once."""
+ROWS_AT_ONCE: Final = 1000
+"""Rows outside of the chain that are asked for at once; two at least, for one may have an empty id."""
 LAST: Final = 2**63 - 1
 _CHAIN: Final = "audit_chain"
+_UNLINKED: Final = "audit_unlinked"
 _ANCHOR: Final = re.compile(r"([0-9]{1,12}):([0-9a-f]{64})")
 
 
@@ -54,7 +57,7 @@ class Flaw(StrEnum):
     TRUNCATED = "truncated"
     """The end of the chain is missing: the rows, or the hint, know later links."""
     STRANGE = "strange"
-    """An object that is no link, or an entry under a number that no link has."""
+    """An object that is no link, a row under a number that no link has, or one that no part of ours writes."""
     ROW_MISSING = "row_missing"
     """It is whole and a row of it is missing: lost, or not written yet."""
     ROW_EDITED = "row_edited"
@@ -139,6 +142,7 @@ def check(
     known = hinted
     if warehouse is not None:
         known = max(known, *(int(str(row["link"])) for row in warehouse.query(_CHAIN, {"first": last + 1})), 0)
+        checked.faults += _made_up(warehouse)
     if known > last:
         checked.faults.append(Fault(Flaw.TRUNCATED, last + 1, f"links up to {known} were written"))
     if anchor is not None and anchor.number > last:
@@ -221,6 +225,33 @@ def _compare(warehouse: Warehouse, links: list[Link], last: int, checked: Checke
     if repair and lost:
         warehouse.append(lost)
         checked.restored += len(lost)
+
+
+def _made_up(warehouse: Warehouse) -> Iterator[Fault]:
+    """Rows outside of the chain, but for those of parts that write rows themselves, which have no link."""
+    after, more = "", True
+    while more:
+        rows = warehouse.query(_UNLINKED, {"after": after, "most": ROWS_AT_ONCE})
+        for row in rows:
+            if row["link"] is not None:
+                number = int(str(row["link"]))
+                yield Fault(Flaw.STRANGE, number, f"row {row['row_id']} names a link that cannot be")
+            elif not _writes_itself(row):
+                yield Fault(
+                    Flaw.STRANGE, 0, f"row {row['row_id']} names no link, and no part of ours writes such a row"
+                )
+        more = len(rows) == ROWS_AT_ONCE
+        after = str(rows[-1]["row_id"]) if rows else ""
+
+
+def _writes_itself(row: Mapping[str, object]) -> bool:
+    """Whether a row is named as the desk of dead letters, or the register of experiments, names theirs."""
+    row_id, action, subject = str(row["row_id"]), str(row["action"]), str(row["subject"])
+    if action.startswith("dlq."):
+        return row_id.startswith(f"{subject}:{action}:{row['at_second']}")
+    beginning = f"experiment:{subject.rpartition(':')[0]}:"
+    number = row_id.removeprefix(beginning)
+    return action.startswith("experiment.") and number != row_id and number.isascii() and number.isdigit()
 
 
 def _agree(wanted: AuditRow, found: Mapping[str, object]) -> bool:

@@ -94,7 +94,7 @@ class InventoryRow(Row):
     objects: int
     size_bytes: int
     orphans: int
-    """Objects without a row."""
+    """Objects without a row, and files that are no objects."""
     ghosts: int
     """Rows without an object."""
     overdue: int
@@ -102,3 +102,5 @@ class InventoryRow(Row):
     overdue_s: float
     """Seconds that the one longest overdue is so."""
     seconds: float
+    nobodys: int = 0
+    """Orphans that belong to no customer we know, so that nothing ever deletes them."""

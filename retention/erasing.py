@@ -1,9 +1,10 @@
 """``Eraser``: everything of a customer, or single contents of one, out of every store, with a receipt.
 
-Hold check, audit entry, tombstone; then all stores, a moment for those who have not seen the tombstone, and all stores
-again until a look finds nothing.  Killed anywhere, the same request does the rest.
+Hold check, audit entry, tombstone, a receipt that says it has begun; then all stores, a moment for those who have not
+seen the tombstone, and all stores again until a look finds nothing.  Killed anywhere, the same request does the rest.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,11 +34,13 @@ class _Tally:
     removed: int = 0
     size_bytes: int = 0
     left: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     notes: dict[str, None] = field(default_factory=dict)
 
     def add(self, erased: Erased) -> None:
         self.removed += erased.items
         self.size_bytes += erased.size_bytes
+        self.counts.update(erased.counts)
         if erased.note:
             self.notes[erased.note] = None
 
@@ -102,6 +105,7 @@ class Eraser:
         told = f"{request.kind}, {len(request.contents)} contents" if request.contents else request.kind
         self._tell(request, "retention.erase", actor, reason, detail=told)
         self._leave_tombstones(request)
+        self._keep(self._receipt(request, (), "begun", reason, actor, passes=0))
         tallies = [_Tally(store, store.left(request)) for store in self._stores]
         passes = 0
         while passes < self._passes:
@@ -257,6 +261,7 @@ def covers(scope: Scope, request: ErasureRequest) -> bool:
 
 def _store_receipt(tally: _Tally, now: datetime) -> StoreReceipt:
     store = tally.store
+    counted = ", ".join(f"{what} {count}" for what, count in tally.counts.items() if count)
     return StoreReceipt(
         name=store.name,
         holds=store.holds,
@@ -264,7 +269,7 @@ def _store_receipt(tally: _Tally, now: datetime) -> StoreReceipt:
         removed=tally.removed,
         size_bytes=tally.size_bytes,
         left=tally.left,
-        note="; ".join(tally.notes),
+        note="; ".join(filter(None, [counted, *tally.notes])),
         remains=store.remains,
         remains_until=None if store.remains_for is None else now + store.remains_for,
     )

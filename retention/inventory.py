@@ -2,15 +2,16 @@
 
 Both are read in order of names, side by side, so that nothing is held in memory.  Found are *orphans* (objects without
 a row, which get one), *ghosts* (rows without their object, which say so from then on) and what is *overdue* (should
-have been deleted for more than a day, and is there).  Objects and rows younger than an hour are left alone: their other
-half may be on its way.
+have been deleted for more than a day, and is there).  Orphans whose name tells of no customer we know are *nobody's*:
+they cannot have a row, so nothing ever deletes them, and a person has to look.  Objects and rows younger than an hour
+are left alone: their other half may be on its way.
 
 What is written down bears the time at which the look began, so that whatever became of an object meanwhile stands.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -35,7 +36,7 @@ SETTLED: Final = timedelta(hours=1)
 OVERDUE: Final = timedelta(hours=25)
 """How long an object may be there after it was to go: a day's run, and an hour for it to end."""
 NAMED: Final = 20
-"""Overdue objects that are logged one by one."""
+"""Overdue objects, and those of nobody, that are logged one by one."""
 TELLING: Final = timedelta(days=1)
 """How long after its end the notice of an object may be on its way, as digests go once a day."""
 BLOCK_ROWS: Final = 1000
@@ -69,6 +70,7 @@ class Tally:
     ghosts: int = 0
     overdue: int = 0
     overdue_s: float = 0.0
+    nobodys: int = 0
 
 
 class Inventory:
@@ -92,6 +94,7 @@ class Inventory:
         store: ObjectStore,
         objects: Iterator[ObjectInfo] | None = None,
         *,
+        strangers: Iterable[str] = (),
         taken_at: datetime | None = None,
         execute: bool = False,
     ) -> InventoryRow:
@@ -102,6 +105,7 @@ class Inventory:
             store: the bucket.
             objects: what is in it, in order of the UTF-8 bytes of names, as an inventory report has it; ``None`` = it
                 is listed now.
+            strangers: files among them that are no objects, escaped; each counts as an orphan of nobody's.
             taken_at: when that was taken; ``None`` = now.
             execute: without it nothing is written.
 
@@ -122,6 +126,8 @@ class Inventory:
         found = store.scan() if objects is None else objects
         for name, present, rows in _side_by_side(found, self._catalogue.scan(bucket)):
             look.at(name, present, rows)
+        for each in strangers:
+            look.stranger(each)
         look.flush()
         tally = look.tally
         level = logging.WARNING if tally.orphans or tally.ghosts or tally.overdue else logging.INFO
@@ -180,6 +186,12 @@ class _Look:
             self.tally.orphans += 1
             self._adopt(name, present)
 
+    def stranger(self, name: str) -> None:
+        """Tell of a file that is no object, so that no row can say whose it is."""
+        self.tally.orphans += 1
+        self.tally.nobodys += 1
+        event(_log, "inventory.stranger", level=logging.WARNING, bucket=self._bucket, file=name)
+
     def flush(self) -> None:
         """Write down what was found."""
         if self._block:
@@ -206,10 +218,13 @@ class _Look:
     def _adopt(self, name: str, present: ObjectInfo) -> None:
         """An object without a row gets one, if it is anybody's; its time begins when the store says it came."""
         object_class = CLASSES[self._bucket]
-        owner_name, job_id = _owner(name, object_class)
+        owner_name, job_id = owner_told(name, object_class)
         owner = self._owner_of(owner_name) if owner_name else None
         if owner is None:
-            event(_log, "inventory.nobodys", level=logging.DEBUG, bucket=self._bucket, size_bytes=present.size_bytes)
+            self.tally.nobodys += 1
+            level = logging.WARNING if self.tally.nobodys <= NAMED else logging.DEBUG
+            event(_log, "inventory.nobodys", level=level, bucket=self._bucket, object=name,
+                  size_bytes=present.size_bytes)  # fmt: skip
             return
         row = catalogue_row(
             self._bucket,
@@ -276,7 +291,7 @@ def _untold(standing: Standing) -> bool:
     return standing.hindrance is Hindrance.NOTICE and standing.notice_fault not in {None, NoticeFault.BOUNCED}
 
 
-def _owner(name: str, object_class: ObjectClass) -> tuple[str, str | None]:
+def owner_told(name: str, object_class: ObjectClass) -> tuple[str, str | None]:
     """The customer and, of a record, the job that a name tells; empty where it tells none."""
     if object_class != ObjectClass.RESULT:
         owner, slash, _ = name.partition("/")

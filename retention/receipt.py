@@ -40,8 +40,9 @@ class Receipt(Frozen):
     """An erasure, or a look at what one would find."""
 
     erasure: str
-    state: Literal["looked", "complete", "incomplete"]
-    """``looked``: nothing was removed; ``incomplete``: something is in use still, so it has to be run again."""
+    state: Literal["looked", "begun", "complete", "incomplete"]
+    """``looked``: nothing was removed; ``begun``: it runs, or was killed; ``incomplete``: something is in use still, so
+    it has to be run again."""
     kind: Literal["tenant", "content"]
     tenant: str
     contents: NonNegativeInt
@@ -79,6 +80,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
         what = f"{receipt.contents} {'content' if receipt.contents == 1 else 'contents'} of {what}"
     heads = {
         "looked": f"What an erasure of {what} would find; nothing was removed",
+        "begun": f"NOT YET erased: {what}; it runs still, or was killed: run the same command again",
         "complete": f"Erased: {what}",
         "incomplete": f"NOT YET erased: {what}; run the same command again",
     }
@@ -88,8 +90,9 @@ def _lines(receipt: Receipt) -> Iterator[str]:
     yield f"  reason     {receipt.reason}"
     yield f"  by         {receipt.actor}"
     yield f"  requested  {_time(receipt.requested_at)}"
-    if receipt.state != "looked":
+    if receipt.passes and receipt.state != "looked":
         yield f"  verified   {_time(receipt.finished_at)}, after {receipt.passes} looks"
+    if receipt.state != "looked":
         yield f"  tombstone  {'stands: what comes back is refused' if receipt.tombstone else 'none'}"
     yield ""
     width = max((len(store.name) for store in receipt.stores), default=0)

@@ -1,14 +1,18 @@
 """``Scope``: what a hold, an extension or an erasure is about: an object, all below a prefix, or a customer."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import TypeAdapter, ValidationError, field_validator, model_validator
 
 from earmark.domain import TenantName
+from earmark.errors import ConfigurationError
 from earmark.metadata import Frozen
 from earmark.rows import CatalogueRow
 
 ADDRESS = "gs://"
+SHOWN: Final = 63
+"""Characters of a wrong name that a message repeats."""
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(TenantName)
 _ORIGINS = {"archive": "uploads"}
 """What lies in the archive is still the upload it was: what is said of that holds for it."""
 
@@ -56,6 +60,16 @@ class Scope(Frozen):
         if self.kind == "tenant":
             return f"tenant {self.tenant}"
         return f"{self.bucket}/{self.name}{'*' if self.kind == 'prefix' else ''}"
+
+
+def checked_tenant(text: str) -> str:
+    """A customer's name as it was written; raises ``ConfigurationError`` where nobody can have it."""
+    try:
+        return _NAME.validate_python(text)
+    except ValidationError:
+        shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
+        message = f"{shown} is no tenant name: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit."
+        raise ConfigurationError(message) from None
 
 
 def read_scope(*, target: str | None = None, prefix: str | None = None, tenant: str | None = None) -> Scope:

@@ -1,10 +1,11 @@
 """``ErasableStore``: one place that can hold a customer's data, and what an erasure asks of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
 from pydantic import AwareDatetime
@@ -65,6 +66,8 @@ class Erased(NamedTuple):
     size_bytes: int = 0
     """Where that is known."""
     note: str = ""
+    counts: Mapping[str, int] = MappingProxyType({})
+    """Items by their kind, where a store has several; summed over all looks."""
 
 
 class ErasableStore(Protocol):

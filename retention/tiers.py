@@ -5,6 +5,7 @@ back to the lower one, must be told again: that the end was over when the tier w
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ from retention.timeline import TierChange
 
 PREFIX: Final = "retention/"
 OBJECT: Final = "tiers"
+CHANGING: Final = "The record of tiers keeps changing"
 KEPT: Final = 20
 """Changes of one customer; older ones matter to nothing that is still there."""
 
@@ -82,5 +84,26 @@ class Tiers:
             except PreconditionFailed:
                 continue
             return after
-        message = "The record of tiers keeps changing"
-        raise Unavailable(message)
+        raise Unavailable(CHANGING)
+
+    def seen(self) -> TiersSeen:
+        """What is remembered, looked at now; raises as ``observe`` does."""
+        found = self._folder.find(OBJECT)
+        return TiersSeen(tenants={}) if found is None else found[0]
+
+    def forget(self, tenant: str) -> bool:
+        """Remember a customer no more, until it is seen again; whether it was known.
+
+        Raises:
+            Unavailable: the store cannot be reached, or others change it all the time.
+            ConfigurationError: what is stored there is no record of tiers.
+        """
+        for _ in range(CHANGES_MAX):
+            known, generation = self._folder.find(OBJECT) or (TiersSeen(tenants={}), 0)
+            if tenant not in known.tenants:
+                return False
+            after = TiersSeen(tenants={name: seen for name, seen in known.tenants.items() if name != tenant})
+            with suppress(PreconditionFailed):
+                self._folder.write(OBJECT, after, if_generation=generation)
+                return True
+        raise Unavailable(CHANGING)

@@ -6,16 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from earmark.audit import pseudonym
-from earmark.domain import TenantName, job_id, record_name
+from earmark.domain import job_id, record_name
 from earmark.errors import ConfigurationError, ObjectMissing
 from earmark.ports import Clock
 from earmark.rows import CatalogueRow
 from retention.archiving import read_archived
 from retention.holds import made_id
-from retention.scope import Scope
+from retention.scope import Scope, checked_tenant
 from retention.stores import ErasableStore, ErasureRequest, Place
 from retention.tombstones import Tombstone, Tombstones, content_name, place_hash
 from router.dead_letters.letters import Letters
@@ -23,7 +21,6 @@ from runtime.backend import ARCHIVE, RESULTS, TEMPORARY, UPLOADS, Backend
 from runtime.experiments import make_registry
 from workers.settle import read_record
 
-_NAME: Final[TypeAdapter[str]] = TypeAdapter(TenantName)
 _AUDIO: Final = (UPLOADS, ARCHIVE, TEMPORARY)
 
 
@@ -34,7 +31,7 @@ def tenant_request(tenant: str, clock: Clock) -> ErasureRequest:
         ConfigurationError: there can be no customer of that name.
     """
     now = clock()
-    return ErasureRequest(id=made_id(now), at=now, kind="tenant", tenant=_tenant_name(tenant))
+    return ErasureRequest(id=made_id(now), at=now, kind="tenant", tenant=checked_tenant(tenant))
 
 
 @dataclass(slots=True)
@@ -219,12 +216,4 @@ def _owner(scope: Scope) -> str:
     """Whose an object is, as its name tells."""
     rest = scope.name.removeprefix("analyses/") if scope.bucket == RESULTS else scope.name
     owner, slash, _ = rest.partition("/")
-    return _tenant_name(owner if slash else "")
-
-
-def _tenant_name(text: str) -> str:
-    try:
-        return _NAME.validate_python(text)
-    except ValidationError:
-        message = f"{text!r} is no tenant name: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit."
-        raise ConfigurationError(message) from None
+    return checked_tenant(owner if slash else "")

@@ -69,8 +69,7 @@ class RowsStore:
     def erase(self, request: ErasureRequest) -> Erased:
         """Delete, table by table."""
         removed = {table: self._purge(table, rule, request) for table, rule in TABLE_RULES.items() if not rule.exempt}
-        note = ", ".join(f"{table} {count}" for table, count in removed.items() if count)
-        return Erased(sum(removed.values()), note=note)
+        return Erased(sum(removed.values()), counts=removed)
 
     def left(self, request: ErasureRequest) -> int:
         """Count, in all tables at once."""
@@ -118,21 +117,24 @@ class AuditRowsStore:
     def __init__(self, warehouse: Warehouse, links: ObjectStore) -> None:
         """Take the warehouse and the bucket of links."""
         self._warehouse, self._links = warehouse, links
+        self._replaced: set[tuple[str, str]] = set()
 
     def erase(self, request: ErasureRequest) -> Erased:
         """Replace the rows that name the customer; single contents are not named."""
         if not request.whole:
             return Erased()
-        replaced, stands_for = 0, pseudonym(request.tenant)
+        before, stands_for = len(self._replaced), pseudonym(request.tenant)
         for numbers in self._numbers(request.tenant):
             rows: list[Row] = []
             for number in numbers:
                 rows += [row for row in self._rows(number) if row.tenant == stands_for]
             self._warehouse.append(rows)
-            replaced += len(rows)
+            # Whoever writes late brings a row back as it was; it is one row all the same.
+            self._replaced.update((request.id, row.row_id) for row in rows)
         # The old version of a row that was replaced, and rows of before there were links.
         self._warehouse.purge("audit", before=ALWAYS, tenant=request.tenant)
-        return Erased(replaced, note=f"{replaced} rows have a pseudonym now" if replaced else "")
+        replaced = len(self._replaced) - before
+        return Erased(replaced, counts={"rows with a pseudonym now:": replaced})
 
     def left(self, request: ErasureRequest) -> int:
         """Count links whose rows name the customer."""

@@ -34,6 +34,7 @@ from router.dead_letters.letters import UNREADABLE
 from runtime.backend import ARCHIVE, RESULTS, TEMPORARY, UPLOADS, Backend
 from runtime.erasure_notices import NoticeListsStore
 from runtime.erasure_rows import TIME_TRAVEL, AuditRowsStore, RowsStore
+from runtime.erasure_tiers import TiersStore
 
 SOFT_DELETE: Final = timedelta(days=7)
 """For which Cloud Storage keeps what was deleted from a bucket that is set so."""
@@ -88,6 +89,7 @@ STATE_FOLDERS: Final[Mapping[str, str]] = {
     "retention/tombstones": "tombstones",
     "retention/erasures": "receipts",
     "retention/stopped.json": "nothing of a customer",
+    "retention/tiers.json": "tiers",
     "retention/working.json": "nothing of a customer",
 }
 """Each first segment of names in the state bucket, of ``retention`` the second too, and the store that has it."""
@@ -169,6 +171,7 @@ def erasable_stores(
         ObjectsStore("tries", "failures of messages under way", state, reading(state, ("tries/",), mentions)),
         ObjectsStore("spend", "dollars of a day", state, _spend(state)),
         NoticeListsStore(state),
+        TiersStore(state),
         ObjectsStore("holds and extensions", "names of objects, reasons", state, reading(state, _SCOPED, is_scoped)),
         ObjectsStore(
             "retention", "registered plans, runs, suspended notices", state, reading(state, _WORKING, mentions)

@@ -90,8 +90,17 @@ class TemporaryUploads:
         self._object_of = object_of
 
     def discard(self, job: Job) -> None:
-        """Remove the audio of a job, if it is in this bucket; raises what the store does."""
-        self.remove(job.upload, job_id=job.id)
+        """Remove the audio of a job, as far as it is in this bucket; raises what the store does.
+
+        All copies of the content go: who brought it while the job waited put one there that nobody will hear.  Where a
+        look costs a request, that is left to jobs of temporary audio; other copies go by their age.
+        """
+        upload, address = job.upload, self._object_of(job.upload.uri)
+        self.remove(upload, job_id=job.id)
+        if self._kept.dates_itself and (address is None or address.bucket != self._kept.name):
+            return
+        for info in list(self._kept.store.scan(f"{upload.tenant}/{BY_CONTENT}/{upload.content_sha256}-")):
+            self._remove(info, upload, job.id)
 
     def remove(self, upload: Upload, *, job_id: str | None = None) -> None:
         """Remove an upload, if it is in this bucket; raises what the store does."""
@@ -99,8 +108,10 @@ class TemporaryUploads:
         if address is None or address.bucket != self._kept.name:
             return
         info = self._kept.store.stat(address.name)
-        if info is None or address.generation not in {None, info.generation}:
-            return
+        if info is not None and address.generation in {None, info.generation}:
+            self._remove(info, upload, job_id)
+
+    def _remove(self, info: ObjectInfo, upload: Upload, job_id: str | None) -> None:
         if self._kept.store.delete(info.name, if_generation=info.generation):
             event(_log, "upload.discarded", job_id=job_id, tenant=upload.tenant)
             self._kept.went(

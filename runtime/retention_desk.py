@@ -234,14 +234,19 @@ class Desk:
         self.backend.bucket(bucket).protect(row.name, if_generation=row.generation, not_needed_after=moment)
 
     def unfinished_erasures(self) -> list[str]:
-        """Ids of erasures that left something, and that nobody brought to an end since."""
+        """Ids of erasures that left something, or never came to an end, and that nobody brought to one since."""
         receipts = Folder(self.backend.state, erasing.FOLDER, Receipt, "receipt").all()
-        ended = [(each.tenant, each.requested_at) for each in receipts if each.state == "complete"]
+        ended = [each for each in receipts if each.state == "complete"]
         return [
             each.erasure
             for each in receipts
-            if each.state == "incomplete"
-            and not any(tenant == each.tenant and at > each.requested_at for tenant, at in ended)
+            if each.state in {"begun", "incomplete"}
+            and not any(
+                later.tenant == each.tenant
+                and later.requested_at > each.requested_at
+                and (later.kind == "tenant" or each.kind == "content")
+                for later in ended
+            )
         ]
 
     def usual(self) -> int:

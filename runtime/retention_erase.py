@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from earmark.errors import ConfigurationError
-from earmark.named_file import writable
+from earmark.named_file import printable, writable, write_whole
 from earmark.settings import Settings
 from retention.erasing import Eraser
 from retention.receipt import Receipt, receipt_text
+from retention.scope import checked_tenant
 from retention.stores import ErasureRequest, Place
 from retention.tombstones import Tombstones
 from runtime import exit_status
@@ -55,7 +57,7 @@ def erase_all(
     if not reason.strip() and not reapply:
         message = "Say why with --reason; it is kept in the audit log and the receipt."
         raise ConfigurationError(message)
-    out = None if out is None else writable(out, "--out")
+    _demand_room(out)
     desk = open_desk(settings, connect(settings))
     eraser, contents = make_eraser(desk)
     if reapply:
@@ -91,14 +93,30 @@ def came_back(desk: Desk, eraser: Eraser, contents: ContentRequests) -> list[Era
     return [*whole, *contents.came_back(stores, sorted(tenants))]
 
 
+def _demand_room(out: Path | None) -> None:
+    """See that the receipt can be written, before anything is erased; what is there stays until it is replaced."""
+    if out is None:
+        return
+    target = writable(out, "--out")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".part"):
+            pass
+    except OSError as error:
+        message = f"Cannot write {printable(str(out))}: {error.strerror}.  Choose another --out; nothing was erased."
+        raise ConfigurationError(message) from error
+
+
 def _tell(receipts: list[Receipt], out: Path | None, *, execute: bool, as_json: bool) -> None:
     text = "\n".join(map(receipt_text, receipts))
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
     if as_json:
         print_json(receipts)
+    else:
+        sys.stdout.write(text)
+    if out is not None:
+        write_whole(out, text, "--out")
+    if as_json:
         return
-    sys.stdout.write(text)
     if not receipts:
         say("Nothing of what was erased is there again.")
     elif not execute:
@@ -118,7 +136,7 @@ def readmit_one(settings: Settings, target: str, tenant: str, reason: str, *, as
         raise ConfigurationError(message)
     desk = open_desk(settings, connect(settings))
     eraser, _ = make_eraser(desk)
-    what: str | Place = tenant
+    what: str | Place = checked_tenant(tenant) if tenant else ""
     if target:
         scope = scope_of(desk.backend, target, "", "")
         what = Place(scope.bucket, scope.name)

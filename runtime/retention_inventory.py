@@ -1,32 +1,29 @@
 """Comparing buckets with the catalogue, for ``earmark retention reconcile`` and the daily run."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from earmark.errors import ConfigurationError
 from earmark.rows import InventoryRow
+from earmark.settings import Settings
 from retention.inventory import Inventory, Owner
 from retention.inventory_report import read_reports
+from router.intake import display
 from router.tenants import Tenants
 from runtime.retention_desk import Desk
 from runtime.retention_output import print_table, size
+from runtime.strangers import strangers_in
 
 
 def compare(desk: Desk, bucket: str, *, execute: bool, report: Path | None = None) -> InventoryRow:
     """Compare a bucket, by a listing or by a report; with ``execute`` put the catalogue right and keep the figures."""
-    tenants = Tenants(desk.settings.tenants)
-
-    def owner_of(name: str) -> Owner | None:
-        try:
-            tenant = tenants.find(name)
-        except ConfigurationError:
-            return None
-        return Owner(tenant.name, tenant.tier, tenant.region)
-
+    owner_of = owners(desk.settings)
     inventory = Inventory(catalogue=desk.backend.catalogue, outlook=desk.outlook(), owner_of=owner_of)
     store = desk.backend.bucket(bucket)
     if report is None:
-        found = inventory.compare(bucket, store, execute=execute)
+        strangers = map(display, strangers_in(store))
+        found = inventory.compare(bucket, store, strangers=strangers, execute=execute)
     else:
         taken_at = datetime.fromtimestamp(report.stat().st_mtime, UTC) if report.is_file() else None
         found = inventory.compare(bucket, store, read_reports([report]), taken_at=taken_at, execute=execute)
@@ -35,12 +32,26 @@ def compare(desk: Desk, bucket: str, *, execute: bool, report: Path | None = Non
     return found
 
 
+def owners(settings: Settings) -> Callable[[str], Owner | None]:
+    """What knows customers by name: ``None`` = the file of tenants has none of that name."""
+    tenants = Tenants(settings.tenants)
+
+    def owner_of(name: str) -> Owner | None:
+        try:
+            tenant = tenants.find(name)
+        except ConfigurationError:
+            return None
+        return Owner(tenant.name, tenant.tier, tenant.region)
+
+    return owner_of
+
+
 def tell_inventories(found: list[InventoryRow]) -> None:
     """Print what was found."""
-    columns = ["bucket", "objects", "size", "orphans", "ghosts", "overdue", "overdue days", "seconds"]
+    columns = ["bucket", "objects", "size", "orphans", "nobody's", "ghosts", "overdue", "overdue days", "seconds"]
     rows: list[list[object]] = [
-        [each.bucket, each.objects, size(each.size_bytes), each.orphans, each.ghosts, each.overdue,
-         f"{each.overdue_s / 86_400:.1f}", f"{each.seconds:.1f}"]
+        [each.bucket, each.objects, size(each.size_bytes), each.orphans, each.nobodys, each.ghosts,
+         each.overdue, f"{each.overdue_s / 86_400:.1f}", f"{each.seconds:.1f}"]
         for each in found
     ]  # fmt: skip
     print_table(columns, rows)

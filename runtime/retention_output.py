@@ -9,7 +9,7 @@ from rich.table import Table
 
 from earmark.errors import ConfigurationError, InvalidName
 from earmark.object_names import checked_name
-from retention.scope import Scope, read_scope
+from retention.scope import Scope, checked_tenant, read_scope
 from runtime.backend import Backend
 
 
@@ -73,13 +73,15 @@ def scope_of(backend: Backend, target: str, prefix: str, tenant: str) -> Scope:
     """What the options name; a bucket may bear its full name.
 
     Raises:
-        ConfigurationError: they name none or several things, or a bucket that retention does not look after.
+        ConfigurationError: they name none or several things, a customer who cannot be, or a bucket that retention
+            does not look after.
     """
+    if tenant:
+        checked_tenant(tenant)
     try:
         scope = read_scope(target=target or None, prefix=prefix or None, tenant=tenant or None)
     except ValueError as error:
-        told = str(error).splitlines()[-1].strip() if "validation" in str(error) else str(error)
-        message = f"{told}.  Write --object BUCKET/NAME, --prefix BUCKET/BEGINNING or --tenant NAME."
+        message = f"{error}.  Write --object BUCKET/NAME, --prefix BUCKET/BEGINNING or --tenant NAME."
         raise ConfigurationError(message) from None
     if scope.kind == "tenant":
         return scope

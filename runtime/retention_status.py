@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,24 +14,32 @@ from earmark.metadata import Frozen
 from earmark.named_file import writable
 from earmark.rows import CatalogueRow
 from earmark.settings import Settings
+from earmark.vocabulary import ObjectClass
 from retention.archiving import read_archived
 from retention.catalogue import LIVE
+from retention.inventory import CLASSES, owner_told
 from retention.standing import Hindrance, NoticeFault, Standing
 from runtime import exit_status
 from runtime.backend import ARCHIVE, UPLOADS
 from runtime.retention_desk import Desk, open_desk
+from runtime.retention_inventory import owners
 from runtime.retention_output import print_json, print_table, say, scope_of, shown
 from runtime.wiring import connect
 
-DAY_S: Final = 86_400.0
+DAY: Final = timedelta(days=1)
+DAY_S: Final = DAY.total_seconds()
+NOTICES_BACK: Final = timedelta(days=14)
+"""Notices that failed before that say nothing about now."""
 RUN_AGE_MOST_S: Final = 25 * 3600.0
 """A run a day is the least there should be."""
 _METRICS: Final = {
     "overdue_objects": "Objects that should have been deleted and are there.",
     "overdue_seconds": "How long the one longest overdue is so.",
     "orphan_objects": "Objects that had no row in the catalogue at the last comparison.",
+    "nobodys_objects": "Orphans of no customer we know, which nothing ever deletes.",
     "ghost_objects": "Rows whose object was not there at the last comparison.",
     "bounced_customers": "Customers whom notices do not reach.",
+    "failed_notices": "Customers whose latest notices failed, for more than a day.",
     "stopped": "1 while all deletions are stopped.",
     "run_age_seconds": "Time since a run ended; -1 where none ever did.",
     "unfinished_erasures": "Erasures that something was left of.",
@@ -45,8 +53,10 @@ class Health(Frozen):
     overdue_objects: int
     overdue_seconds: float
     orphan_objects: int
+    nobodys_objects: int
     ghost_objects: int
     bounced_customers: int
+    failed_notices: int
     stopped: int
     run_age_seconds: float
     unfinished_erasures: int
@@ -54,6 +64,10 @@ class Health(Frozen):
     """When each bucket was compared with the catalogue last."""
     alarms: tuple[str, ...]
     """What somebody has to look at, in words; empty = nothing."""
+
+
+_COUNTED: Final = ("overdue", "orphans", "nobodys", "ghosts")
+"""Figures of a comparison that are added up."""
 
 
 def show_status(settings: Settings, *, as_json: bool, metrics: bool) -> int:
@@ -80,16 +94,20 @@ def health_of(desk: Desk) -> Health:
         latest.setdefault(str(row["bucket"]), row)
     suspended = desk.suspensions.standing()
     stop, now = desk.switch.stopped(), desk.clock()
-    ended = [run.beat_at for run in desk.runs.all() if run.state == "done"]
+    # A run that some notice failed of ends interrupted, and did its work all the same.
+    ended = [run.beat_at for run in desk.runs.all() if run.state in {"done", "interrupted"}]
     age_s = (now - max(ended)).total_seconds() if ended else -1.0
-    figures = {name: sum(_number(row, name) for row in latest.values()) for name in ("overdue", "orphans", "ghosts")}
+    figures = {name: sum(_number(row, name) for row in latest.values()) for name in _COUNTED}
+    failing = _failing(desk, now)
     unfinished = desk.unfinished_erasures()
     health = Health(
         overdue_objects=int(figures["overdue"]),
         overdue_seconds=max((_number(row, "overdue_s") for row in latest.values()), default=0.0),
         orphan_objects=int(figures["orphans"]),
+        nobodys_objects=int(figures["nobodys"]),
         ghost_objects=int(figures["ghosts"]),
         bounced_customers=len(suspended),
+        failed_notices=len(failing),
         stopped=int(stop is not None),
         run_age_seconds=age_s,
         unfinished_erasures=len(unfinished),
@@ -97,7 +115,14 @@ def health_of(desk: Desk) -> Health:
         alarms=(),
     )
     alarms = [f"{each.tenant} gets no notices: {each.reason}" for _, each in sorted(suspended.items())]
-    alarms += [f"The erasure {each} left something: run it again." for each in unfinished]
+    alarms += [
+        f"Notices to {tenant} fail since {since}, so nothing they were to tell of is deleted.  "
+        f"`earmark retention notices --tenant {tenant}` says why; mend what they are sent to."
+        for tenant, since in failing.items()
+    ]
+    if not ended and any(now - group.oldest_at > DAY for group in desk.backend.catalogue.groups()):
+        alarms.append("No run ever ended, and there are objects older than a day: `earmark retention run --execute`")
+    alarms += [f"The erasure {each} left something, or was killed: run it again." for each in unfinished]
     if stop is not None:
         alarms.append(f"All deletions are stopped since {shown(stop.at)} UTC by {stop.actor}: {stop.reason}")
     return health.model_copy(update={"alarms": (*_alarms(health), *alarms)})
@@ -107,8 +132,20 @@ def _alarms(health: Health) -> Iterator[str]:
     if health.overdue_objects:
         days = health.overdue_seconds / DAY_S
         yield f"{health.overdue_objects:,} objects are overdue, the longest for {days:.1f} days"
+    if health.nobodys_objects:
+        yield (
+            f"{health.nobodys_objects:,} objects are nobody's, so nothing ever deletes them: add their customers to "
+            "the tenants file, or remove the files.  `earmark retention reconcile` logs which they are."
+        )
     if health.run_age_seconds > RUN_AGE_MOST_S:
         yield f"The last run ended {health.run_age_seconds / DAY_S:.1f} days ago"
+
+
+def _failing(desk: Desk, now: datetime) -> dict[str, str]:
+    """Customers whose latest notices failed, for more than a day, and since when; those that bounce are told apart."""
+    found = desk.backend.warehouse.query("notices_failed", {"since": now - NOTICES_BACK})
+    limit = f"{now - DAY:%Y-%m-%dT%H:%M:%SZ}"
+    return {str(row["tenant"]): str(row["failing_since"]) for row in found if str(row["failing_since"]) < limit}
 
 
 def _number(row: dict[str, object], name: str) -> float:
@@ -151,7 +188,7 @@ def explain_object(settings: Settings, name: str, *, as_json: bool) -> int:
     rows = _rows(desk, name)
     if not rows:
         message = f"The catalogue knows no object {name}.  `earmark retention reconcile` finds what was never told of."
-        raise ConfigurationError(message)
+        raise ConfigurationError(_nobodys(desk, name) or message)
     outlook = desk.outlook()
     found = [_explained(desk, row, outlook.of(row)) for row in rows]
     if as_json:
@@ -169,6 +206,19 @@ def _rows(desk: Desk, name: str) -> list[CatalogueRow]:
     buckets = (UPLOADS, ARCHIVE) if scope.bucket == UPLOADS else (scope.bucket,)
     rows = [row for bucket in buckets for row in desk.backend.catalogue.find(bucket, scope.name)]
     return sorted(rows, key=lambda row: (row.state not in LIVE, -row.generation))
+
+
+def _nobodys(desk: Desk, name: str) -> str:
+    """What there is to say of an object that belongs to nobody; empty = there is none, or it is somebody's."""
+    scope = scope_of(desk.backend, name, "", "")
+    owner, _ = owner_told(scope.name, CLASSES[scope.bucket])
+    if (owner and owners(desk.settings)(owner)) or desk.backend.bucket(scope.bucket).stat(scope.name) is None:
+        return ""
+    whose = f"there is no customer {owner}" if owner else "its name tells of no customer"
+    return (
+        f"The object {name} is nobody's, for {whose}, so it has no row and nothing ever deletes it.  Add the customer "
+        "to the tenants file and run `earmark retention reconcile --execute`, or remove the file."
+    )
 
 
 def _explained(desk: Desk, row: CatalogueRow, standing: Standing) -> Explained:
@@ -202,6 +252,8 @@ def _sentence(row: CatalogueRow, standing: Standing) -> str:
         case None:
             return "It goes with the next run."
     ends = f"Its term ends {shown(standing.expires_at)} UTC, {by}"
+    if row.object_class == ObjectClass.TEMPORARY:
+        return f"{ends}; it goes then without notice, or sooner with its job."
     if standing.extension is not None and standing.extension.until == standing.expires_at:
         ends += f" and the extension {standing.extension.id}"
     if standing.delete_after is not None:

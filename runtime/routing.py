@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from earmark.errors import ConfigurationError, InputRejected
+from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.settings import Settings
 from earmark.vocabulary import Origin
 from router.arrivals import Arrival, Arrivals, Routed
@@ -23,10 +23,13 @@ from runtime.ordering import order
 from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
 from runtime.signals import stoppable
+from runtime.strangers import strangers_in
 from runtime.wiring import connect, make_arrivals, make_intake, make_router
 
 AT_ONCE: Final = 8
 """Missed objects read at the same time."""
+_STRANGE: Final = "cannot be heard: no object can have this name, or it is no regular file"
+_RENAME: Final = "Put a regular file there, under a name in UTF-8 without control characters, or remove it."
 
 
 def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str, into: str = "") -> int:
@@ -100,6 +103,10 @@ def reconcile(settings: Settings, uri: str) -> int:
                 rejected |= routed.arrival is Arrival.REJECTED
                 _print(_line(routed))
     arrivals.forget_gone(prefix)
+    for path in strangers_in(backend.bucket(bucket), prefix):
+        rejected = True
+        source = display(path)
+        _print(of_rejection(source, InputRejected(InputFault.NOT_A_FILE, f"{source} {_STRANGE}", _RENAME)).as_json())
     return exit_status.SOME_NOT_DONE if rejected else 0
 
 

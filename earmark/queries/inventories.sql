@@ -10,6 +10,7 @@ SELECT
   objects,
   size_bytes,
   orphans,
+  COALESCE(nobodys, 0) AS nobodys,
   ghosts,
   overdue,
   overdue_s,

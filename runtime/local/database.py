@@ -11,7 +11,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -20,8 +20,6 @@ from earmark.errors import ConfigurationError, EarmarkError, Unavailable
 
 Synchronous = Literal["FULL", "NORMAL"]
 Result = TypeVar("Result")
-Query = tuple[str, Sequence[object]]
-"""SQL and the values of its parameters."""
 
 OLDEST_SQLITE: Final = (3, 38, 0)
 """Has STRICT tables (3.37) and the JSON functions built in (3.38)."""
@@ -114,10 +112,13 @@ class Database:
         """
         return self._run("BEGIN IMMEDIATE", work)
 
-    def stream(self, queries: Iterable[Query]) -> Iterator[tuple[object, ...]]:
-        """The rows of several queries, one behind the other, from one unchanging state; memory stays flat.
+    def stream(
+        self, begin: Callable[[sqlite3.Connection], Iterable[tuple[object, ...]]]
+    ) -> Iterator[tuple[object, ...]]:
+        """The rows that ``begin`` finds in one unchanging state, given one after another; memory stays flat.
 
-        A connection is held until the last row was given or the iterator is closed; writers go on meanwhile.
+        ``begin`` writes nothing but temporary tables, which are files without a name.  A connection is held until the
+        last row was given or the iterator is closed; writers go on meanwhile.
 
         Raises:
             Unavailable: the file cannot be read.
@@ -126,8 +127,7 @@ class Database:
         try:
             connection.execute("PRAGMA temp_store=FILE")  # a sort may be larger than the memory
             connection.execute("BEGIN")
-            for sql, values in queries:
-                yield from connection.execute(sql, values)
+            yield from begin(connection)
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise translated(error, self.path) from error
         finally:

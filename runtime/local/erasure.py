@@ -21,6 +21,7 @@ from retention.stores import ErasableStore, Erased, ErasureRequest, ObjectsStore
 from runtime.erasure_stores import mentions, names_any, reading
 from runtime.local.database import translated
 from runtime.local.queue_statements import SCHEMA
+from runtime.local.strangers import StrangersStore
 from workers.decode.scratch import sweep
 
 WAIT_S: Final = 30.0
@@ -59,6 +60,7 @@ def local_stores(data: Path, topic: ObjectStore, clock: Clock) -> tuple[list[Era
         queues,
         Scratched(data / "scratch"),
         PlanFiles(data / PLANS),
+        StrangersStore(data / "objects", clock),
         ObjectsStore("notices topic", "events that told of objects", topic, reading(topic, ("",), mentions)),
     ]
     files = (data / "queues.sqlite", data / "warehouse.sqlite")

@@ -184,6 +184,45 @@ class LocalObjectStore:
                 sync_folder(self._holds)
         return True
 
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return Path(os.fsdecode(self._bucket))
+
+    def strangers(self, prefix: str = "") -> Iterator[Path]:
+        """Files that no name can reach, by the signs in theirs or because they are links or no plain files.
+
+        ``scan`` passes them over: somebody put them here, and nobody hears, expires or deletes them.
+        """
+        with translated("The bucket"):
+            self._find_bucket()
+        for name in self._walk(b"", prefix.encode("utf-8", "surrogatepass"), b""):
+            path = os.path.join(self._bucket, name)
+            with translated(os.fsdecode(name)):
+                if os.path.lexists(path) and not (status_of(path) is not None and self._can_name(name)):
+                    yield Path(os.fsdecode(path))
+
+    def remove_stranger(self, path: Path) -> bool:
+        """Remove a file that ``strangers`` gave, and the folders that are empty without it; False = it is gone."""
+        name = os.fsencode(path)
+        with translated(os.fsdecode(name)):
+            try:
+                os.unlink(name)
+            except FileNotFoundError:
+                return False
+            folder = os.path.dirname(name)
+            sync_folder(folder)
+            prune(folder, self._bucket)
+        return True
+
+    def _can_name(self, name: bytes) -> bool:
+        """Whether an object can have this name."""
+        try:
+            self._path(name.decode())
+        except (UnicodeDecodeError, InvalidName):
+            return False
+        return True
+
     def _info(self, name: str, path: bytes) -> ObjectInfo | None:
         status = status_of(path)
         while status is not None:
@@ -204,7 +243,11 @@ class LocalObjectStore:
             except FileNotFoundError:
                 return
             # A folder sorts as its name with the slash, since that is how the names below it go on.
-            names = sorted(folder + e.name + (b"/" if e.is_dir(follow_symlinks=False) else b"") for e in entries)
+            names = sorted(
+                path + (b"/" if entry.is_dir(follow_symlinks=False) else b"")
+                for entry in entries
+                if (path := folder + entry.name).startswith(prefix) or prefix.startswith(path)
+            )
         for name in names:
             if name.endswith(b"/"):
                 may_match = name.startswith(prefix) or prefix.startswith(name)

@@ -89,7 +89,7 @@ def test_a_reading_that_nobody_ends_holds_no_file(path: Path) -> None:
 def test_a_damaged_query_is_told_as_ours(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No error of SQLite's leaves a reading, also not in the middle of it."""
     catalogue = LocalCatalogue(LocalWarehouse(path))
-    monkeypatch.setattr(subject, "_due_queries", lambda _: [("SELECT 1 FROM no_such_table", [])])
+    monkeypatch.setattr(subject, "_DUE", "SELECT 1 FROM no_such_table")
     with pytest.raises(Exception, match="no_such_table") as error:
         next(catalogue.due([cutoff(1)]))
     assert not isinstance(error.value, sqlite3.Error)

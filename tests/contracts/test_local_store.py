@@ -210,3 +210,21 @@ def test_a_hold_survives_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (found.held, found.content_type) == (True, "audio/wav")
     LocalObjectStore(tmp_path, "results").protect("a/b", if_generation=info.generation, held=False)
     assert list(holds.iterdir()) == []
+
+
+def test_files_that_no_name_can_reach(store: LocalObjectStore, tmp_path: Path) -> None:
+    """A listing passes them over; they are told apart from objects, by prefix too, and can be removed."""
+    store.write("acme/sound.wav", b"sound", content_type="audio/wav")
+    folder = tmp_path / "results" / "acme"
+    odd = [folder / "a\tb.wav", folder / os.fsdecode(b"\xff.wav"), folder / "new\nline" / "plain.wav"]
+    for path in odd:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"sound")
+    link = folder / "linked.wav"
+    link.symlink_to(folder / "sound.wav")
+    assert [info.name for info in store.scan()] == ["acme/sound.wav"]
+    assert sorted(store.strangers()) == sorted([*odd, link])
+    assert list(store.strangers("acme/lin")) == [link]
+    assert list(store.strangers("other/")) == []
+    assert [store.remove_stranger(path) for path in [*odd, link, link]] == [True] * 4 + [False]
+    assert [path.name for path in folder.iterdir()] == ["sound.wav"]

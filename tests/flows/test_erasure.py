@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.audit import AuditEntry, AuditTrail
+from earmark.audit import AuditEntry, AuditTrail, link_rows, name_of, pseudonym, read_link
 from earmark.audit_check import check
 from earmark.clock import utc_now
 from earmark.domain import Clip, Lease, job_id
@@ -27,9 +27,10 @@ from retention.notice import NoticedObject
 from retention.notices import Notices
 from retention.receipt import Receipt
 from retention.scope import Scope, read_scope
-from retention.stores import ErasureRequest
+from retention.stores import Erased, ErasureRequest
 from retention.suspension import Suspension
 from retention.term import Term
+from retention.tiers import Tiers
 from retention.tombstones import Tombstones
 from router.dead_letters.letters import Letters
 from runtime.backend import Backend
@@ -151,6 +152,7 @@ def _furnish(house: House, voice: bytes) -> None:
     for bucket in ("uploads", "temporary", "archive"):
         house.keep(bucket, f"{TENANT}/{SONG}", sound)
     house.keep("uploads", "other/song.wav", sound)
+    Tiers(state, utc_now).observe({TENANT: "pro", "other": "free"})
     notices = Notices(state, utc_now)
     theirs = row.model_copy(update={"tenant": "other", "name": "other/x", "content_sha256": None})
     for tenant, noticed in ((TENANT, row), ("other", theirs)):
@@ -230,6 +232,7 @@ def test_not_a_byte_is_left(house: House) -> None:
         "tries",
         "spend",
         "notices",
+        "tiers",
         "holds and extensions",
         "retention",
         "warehouse",
@@ -240,7 +243,26 @@ def test_not_a_byte_is_left(house: House) -> None:
     assert [info.name for info in house.backend.bucket("uploads").scan()] == ["other/song.wav"]
     assert len(house.backend.warehouse.query("jobs_by_hour", {"tenant": "other"})) == 1
     assert len(house.backend.catalogue.find("uploads", "other/song.wav")) == 1
+    assert set(Tiers(house.backend.state, utc_now).seen().tenants) == {"other"}
     assert check(house.backend.audit, house.backend.warehouse).faults == []
+
+
+def test_files_without_a_possible_name_go_too(house: House) -> None:
+    """What no object can be named lies in the customer's folder all the same; a link to a folder is left, and told."""
+    folder = house.data / "objects" / "uploads" / TENANT
+    (folder / "new\nline").mkdir(parents=True)
+    for path in (folder / "a\tb.wav", folder / "new\nline" / "c.wav", folder.parent / "other" / "a\tb.wav"):
+        path.write_bytes(b"private sound")
+    link = folder / "elsewhere"
+    link.symlink_to(EXAMPLES)
+    receipt = house.erase()
+    [told] = [store for store in receipt.stores if store.name == "files without a name"]
+    assert (told.removed, told.left, receipt.state) == (2, 1, "incomplete")
+    link.unlink()
+    assert house.erase().state == "complete"
+    assert not folder.exists() or list(folder.iterdir()) == []
+    assert (folder.parent / "other" / "a\tb.wav").exists()
+    assert EXAMPLES.is_dir()
 
 
 def test_erased_again_there_is_nothing(house: House) -> None:
@@ -263,6 +285,35 @@ def test_what_a_restore_brings_back_is_found(house: House, lived_in: Path) -> No
     assert again.erase().state == "complete"
     assert again.eraser.tenants() == []
     assert again.found(TENANT.encode()) == {}
+
+
+def test_each_row_of_the_audit_log_counts_once(house: House) -> None:
+    """However often somebody late brings it back, and the note says the same number."""
+    store = next(each for each in house.stores if each.name == "audit log")
+    before = house.backend.warehouse.query("audit_entries", {"tenant": TENANT, "action": "test."})
+    assert len(before) == 1
+    brought = 0
+    erase = store.erase
+
+    def then_late(request: ErasureRequest) -> Erased:
+        nonlocal brought
+        erased = erase(request)
+        if brought < 2:
+            brought += 1
+            number = int(str(before[0]["link"]))
+            link = read_link(b"".join(house.backend.audit.read(name_of(number))))
+            assert link is not None
+            house.backend.warehouse.append(
+                link_rows(link, [link.entries[0].model_copy(update={"tenant": TENANT, "target": "x"})])
+            )
+        return erased
+
+    store.erase = then_late  # type: ignore[method-assign]
+    receipt = house.erase()
+    [told] = [each for each in receipt.stores if each.name == "audit log"]
+    assert (receipt.passes, told.note) == (3, f"rows with a pseudonym now: {told.removed}")
+    named = house.backend.warehouse.query("audit_entries", {"pseudonym": pseudonym(TENANT), "tenant": TENANT})
+    assert told.removed == len([row for row in named if not str(row["action"]).startswith("retention.erase")])
 
 
 def test_a_legal_hold_refuses_and_nothing_is_touched(house: House) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from earmark.catalogued import catalogue_row
+from earmark.errors import Unavailable
 from earmark.settings import Settings
 from earmark.vocabulary import ObjectClass
+from retention.notice import Channel
 from runtime.retention_desk import Desk, open_desk
+from runtime.retention_status import health_of
 from runtime.wiring import connect
 from tests.clock import ManualClock
 from tests.flows.command import Command
@@ -214,6 +217,68 @@ def test_the_inventory(shelf: Shelf) -> None:
     assert (row["orphans"], row["ghosts"]) == (0, 0)
     assert "overdue" in shelf.retention("status", status=3)
     assert "came" in shelf.retention("explain", "uploads/acme/orphan.wav")
+
+
+def test_what_is_nobodys(shelf: Shelf) -> None:
+    """It is counted at each comparison, an alarm with what to do, and explained as what it is."""
+    shelf.ago(3)
+    shelf.desk.backend.bucket("uploads").write("stranger/a.wav", b"audio", content_type="audio/wav")
+    (shelf.data / "objects" / "uploads" / "acme" / "a\tb.wav").write_bytes(b"audio")
+    for _ in range(2):
+        done = shelf.earmark.run("retention", "reconcile", "uploads", "--execute", "--json")
+        [row] = json.loads(done.stdout)
+        assert (row["orphans"], row["nobodys"]) == (2, 2)
+        assert "stranger/a.wav" in done.stderr
+        assert "a\\\\tb.wav" in done.stderr
+    assert "nobody's" in shelf.retention("reconcile", "uploads", status=3)
+    assert "add their customers to the tenants file" in shelf.retention("status", status=3).replace("\n", " ")
+    assert "earmark_retention_nobodys_objects 2.0" in shelf.earmark.run("retention", "status", "--metrics").stdout
+    told = shelf.retention("explain", "uploads/stranger/a.wav", status=2)
+    assert "is nobody's, for there is no customer stranger" in told
+    shelf.ago(0.1)
+    shelf.put("acme/clip", bucket="temporary")
+    assert "without notice" in shelf.retention("explain", "temporary/acme/clip")
+
+
+def test_runs_and_notices_that_fail(shelf: Shelf, tmp_path: Path) -> None:
+    """A run that some notice failed of is a run; after a day of failures that is an alarm, until one is delivered."""
+
+    def refuse(*_: object) -> None:
+        message = "connection refused"
+        raise Unavailable(message)
+
+    tenants = tmp_path / "tenants.toml"
+    tenants.write_text('[acme]\ntier = "free"\nnotice_email = "a@example.org"\n[bigco]\ntier = "enterprise"\n')
+    settings = shelf.desk.settings
+    shelf.desk = open_desk(settings, connect(settings, shelf.clock), shelf.clock, senders={Channel.EMAIL: refuse})
+    now = datetime.now(UTC).replace(hour=12)
+    for days in (2, 1, 0):
+        shelf.clock.time = now - timedelta(days=days)
+        shelf.run_then()
+        health = health_of(shelf.desk)
+        assert health.run_age_seconds == 0.0
+        assert health.failed_notices == int(days == 0)
+    assert any("Notices to acme fail since" in alarm for alarm in health.alarms)
+    shelf.desk = open_desk(settings, connect(settings, shelf.clock), shelf.clock, senders={Channel.EMAIL: accept})
+    shelf.clock.time = now + timedelta(days=1)
+    shelf.run_then()
+    assert health_of(shelf.desk).failed_notices == 0
+
+
+def test_nobody_ever_ran_it(tmp_path: Path) -> None:
+    """That is fine for a day, and an alarm once there is an older object."""
+    shelf = Shelf(tmp_path)
+    shelf.put("acme/a.wav")
+    shelf.clock.move(86_400)
+    assert health_of(shelf.desk).alarms == ()
+    shelf.clock.move(1)
+    health = health_of(shelf.desk)
+    assert (health.run_age_seconds, len(health.alarms)) == (-1.0, 1)
+    assert "No run ever ended" in health.alarms[0]
+
+
+def accept(*_: object) -> None:
+    """Take a notice."""
 
 
 @pytest.mark.parametrize(

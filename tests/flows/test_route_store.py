@@ -94,6 +94,29 @@ def test_a_temporary_copy_goes_with_its_job(tmp_path: Path) -> None:
     assert [(group.tenant, group.object_class) for group in known.groups()] == [("acme", ObjectClass.RESULT)]
 
 
+def test_a_copy_of_what_waits_already_goes_too(tmp_path: Path) -> None:
+    """Routed twice, one copy is heard and none is left."""
+    earmark = Command(tmp_path / "data")
+    for _ in range(2):
+        assert earmark.run("route", AUDIO / "silence.flac", "--tenant", "acme", "--temporary").returncode == 0
+    assert len(names(tmp_path, "temporary")) == 2
+    assert earmark.run("work", "--until-empty").returncode == 0
+    assert names(tmp_path, "temporary") == []
+
+
+def test_a_file_without_a_possible_name_is_told_of(tmp_path: Path) -> None:
+    """It cannot be heard, and is not passed over in silence."""
+    earmark = Command(tmp_path / "data")
+    folder = tmp_path / "data" / "objects" / "uploads" / "acme"
+    folder.mkdir(parents=True)
+    shutil.copy(AUDIO / "silence.flac", folder / "a\tb.flac")
+    ended = earmark.run("route", "--reconcile", "uploads/acme/")
+    [line] = lines(ended.stdout)
+    assert (line["status"], ended.returncode) == ("rejected", 3)
+    assert str(line["source"]).endswith("acme/a\\tb.flac")
+    assert earmark.run("route", "--reconcile", "uploads/other/").stdout == ""
+
+
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     """Both kinds of copies at once, copies of nothing, and buckets that are not for uploads."""
     earmark = Command(tmp_path / "data")

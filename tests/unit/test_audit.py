@@ -78,7 +78,7 @@ class Memory:
 
 
 class Rows:
-    """A warehouse that has the table ``audit`` and one query."""
+    """A warehouse that has the table ``audit`` and two queries."""
 
     def __init__(self, rows: dict[str, AuditRow] | None = None) -> None:
         """Take what is there."""
@@ -89,7 +89,9 @@ class Rows:
         self.rows.update((row.row_id, row) for row in rows)
 
     def query(self, name: str, parameters: Any = None) -> list[dict[str, object]]:
-        """The rows of some links."""
+        """The rows of some links, or those of none."""
+        if name == "audit_unlinked":
+            return []
         first, last = parameters["first"], parameters.get("last", 2**62)
         found = [row for _, row in sorted(self.rows.items()) if row.link is not None and first <= row.link <= last]
         return [{**row.model_dump(), "at_second": row.at.strftime("%Y-%m-%dT%H:%M:%S")} for row in found]
@@ -406,6 +408,36 @@ def test_rows_follow_when_the_warehouse_is_back(bucket: LocalObjectStore, wareho
     flaky.faults.down = False
     trail([entry(2)])
     assert check(bucket, warehouse).whole
+
+
+@pytest.mark.parametrize(
+    ("fields", "own"),
+    [
+        ({"row_id": "x", "link": 0}, False),
+        ({"row_id": "", "link": -7}, False),
+        ({"row_id": "0000000000-1", "link": None}, False),
+        ({"row_id": "ab:dlq.discard:2026-01-02", "link": None}, False),
+        ({"row_id": f"ab:dlq.discard:{EPOCH.isoformat()}", "action": "dlq.discard", "subject": "ab"}, True),
+        ({"row_id": f"ab:dlq.discard:{EPOCH.isoformat()}", "action": "dlq.discard", "subject": "cd"}, False),
+        ({"row_id": "experiment:e-1:4", "action": "experiment.start", "subject": "e-1:2"}, True),
+        ({"row_id": "experiment:e-1:x", "action": "experiment.start", "subject": "e-1:2"}, False),
+    ],
+)
+def test_rows_of_no_link(
+    bucket: LocalObjectStore,
+    warehouse: LocalWarehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, Any],
+    own: bool,  # noqa: FBT001
+) -> None:
+    """Only parts that tell the table themselves write such; all are looked at, some at a time."""
+    monkeypatch.setattr("earmark.audit_check.ROWS_AT_ONCE", 2)
+    AuditTrail(bucket, warehouse, ManualClock())([entry(1)])
+    known = {"tenant": "", "at": EPOCH, "actor": "eve", "action": "x.y", "subject": "z", "reason": "", "detail": ""}
+    true = {**known, "row_id": f"00:dlq.expire:{EPOCH.isoformat()}", "action": "dlq.expire", "subject": "00"}
+    warehouse.append([AuditRow.model_validate(true), AuditRow.model_validate({**known, **fields})])
+    wanted = [] if own else [(Flaw.STRANGE, fields.get("link") or 0)]
+    assert [(fault.flaw, fault.number) for fault in check(bucket, warehouse).faults] == wanted
 
 
 def test_entries_are_listed(bucket: LocalObjectStore, warehouse: LocalWarehouse) -> None:

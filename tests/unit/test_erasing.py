@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from earmark.audit import pseudonym
 from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
 from earmark.ports import ObjectStore
 from retention.erasing import FOLDER, PASSES, Eraser, covers
+from retention.folder import Folder
 from retention.holds import Hold
 from retention.receipt import Receipt, receipt_text
 from retention.scope import Scope
@@ -21,6 +23,7 @@ from retention.stores import Erased, ErasureRequest, ExemptStore, ObjectsStore, 
 from retention.tombstones import FOLDER as TOMBSTONES
 from retention.tombstones import FRESH_S, Tombstone, Tombstones, content_name, place_hash, tenant_name
 from runtime.local.object_store import LocalObjectStore
+from runtime.retention_desk import Desk
 from tests.clock import ManualClock
 from tests.flaky import FlakyStore
 from tests.making import EPOCH, make_job, make_upload
@@ -254,6 +257,53 @@ def test_a_kill_anywhere_and_the_same_again(state: LocalObjectStore) -> None:
         broken.erase = erase  # type: ignore[method-assign]
         assert office.erase().state == "complete"
         assert [shelf.items for shelf in shelves] == [0, 0, 0]
+
+
+def test_a_killed_erasure_is_told_of(state: LocalObjectStore) -> None:
+    """From the tombstones on its receipt says that it has begun; a later one of all of the customer ends it."""
+
+    class Killed(BaseException):
+        """Nothing catches it."""
+
+    def unfinished() -> list[str]:
+        desk = SimpleNamespace(backend=SimpleNamespace(state=state))
+        return Desk.unfinished_erasures(cast("Desk", desk))
+
+    office = Office(state, Shelf("uploads", 2))
+    for method in ("left", "erase"):
+        working = getattr(office.shelves[0], method)
+
+        def die(_: ErasureRequest) -> int:
+            raise Killed
+
+        setattr(office.shelves[0], method, die)
+        with pytest.raises(Killed):
+            office.erase()
+        setattr(office.shelves[0], method, working)
+        assert unfinished() == ["e-1"]
+    [begun] = Folder(state, FOLDER, Receipt, "receipt").all()
+    assert (begun.state, begun.tenant) == ("begun", pseudonym("acme"))
+    assert "was killed" in receipt_text(begun)
+    later = {"at": EPOCH + timedelta(minutes=1)}
+    office.erase(request("content", id="e-2", contents=[SHA], **later))
+    assert unfinished() == ["e-1"], "one content is not all of the customer"
+    office.erase(request(id="e-3", **later))
+    assert unfinished() == []
+    assert office.erase().state == "complete"
+
+
+def test_notes_of_several_looks_add_up(state: LocalObjectStore) -> None:
+    """To what the line says was removed."""
+    shelf = Shelf("rows", 5, stays=2)
+    erase = shelf.erase
+
+    def counted(asked: ErasureRequest) -> Erased:
+        erased = erase(asked)
+        return erased._replace(counts={"jobs": erased.items})
+
+    shelf.erase = counted  # type: ignore[method-assign]
+    [told] = Office(state, shelf).erase().stores
+    assert (told.removed, told.note) == (5, "jobs 5; one is in use")
 
 
 def test_who_came_back_is_found(state: LocalObjectStore) -> None:

@@ -97,22 +97,30 @@ def test_a_file_that_is_gone_is_told(place: Place) -> None:
     assert rejection.value.fault is InputFault.UNREADABLE
 
 
-def test_a_temporary_copy_goes_with_its_job(place: Place) -> None:
-    """Each is for one job, which removes it and says so; what lies elsewhere is never touched."""
+def test_temporary_copies_go_with_their_job(place: Place) -> None:
+    """The job removes its own and those that were put there while it waited, and says so; all else is left."""
     placed, other = place.put(TEMPORARY), place.put(TEMPORARY)
     kept = place.put(UPLOADS)
+    elsewhere = place.backend.bucket(TEMPORARY)
+    for name in (f"other/by-content/{placed.content_sha256}-1", f"acme/by-content/{'0' * 64}-1"):
+        elsewhere.write(name, b"sound", content_type="audio/wav")
     job = make_job("sound", upload=placed)
     place.clock.move(60)
-    for each in (job, job, make_job("sound", upload=kept), make_job("sound", upload=place.upload)):
-        place.temporary.discard(each)
-    address = place.backend.object_of(other.uri)
-    assert address is not None
-    assert place.names(TEMPORARY) == [address.name]
+    for _ in range(2):
+        place.temporary.discard(job)
+    assert place.names(TEMPORARY) == [f"acme/by-content/{'0' * 64}-1", f"other/by-content/{placed.content_sha256}-1"]
     assert len(place.names(UPLOADS)) == 1
     assert place.file.exists()
-    [gone] = place.backend.catalogue.find(TEMPORARY, str(place.backend.object_of(placed.uri)[1]))  # type: ignore[index]
-    assert (gone.state, gone.object_class, gone.job_id, gone.at) == ("deleted", "temporary", job.id, place.clock())
-    assert [row.name for row in place.backend.catalogue.scan(TEMPORARY)] == [address.name]
+    for each in (placed, other):
+        [gone] = place.backend.catalogue.find(TEMPORARY, str(place.backend.object_of(each.uri)[1]))  # type: ignore[index]
+        assert (gone.state, gone.object_class, gone.job_id, gone.at) == (
+            "deleted", "temporary", job.id, place.clock(),
+        )  # fmt: skip
+    assert list(place.backend.catalogue.scan(TEMPORARY)) == []
+    again = place.put(TEMPORARY)
+    place.temporary.discard(make_job("sound", upload=kept))
+    assert str(place.backend.object_of(again.uri)[1]) not in place.names(TEMPORARY)  # type: ignore[index]
+    assert len(place.names(UPLOADS)) == 1
 
 
 @pytest.mark.parametrize(

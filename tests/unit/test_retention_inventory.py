@@ -1,6 +1,6 @@
 """The comparison of the catalogue with what is there: what is found, what is put right, and what is left alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -58,7 +58,12 @@ class Shelf:
         return row
 
     def compare(
-        self, objects: Iterator[ObjectInfo] | None = None, *, taken_at: datetime | None = None, execute: bool = True
+        self,
+        objects: Iterator[ObjectInfo] | None = None,
+        *,
+        strangers: Sequence[str] = (),
+        taken_at: datetime | None = None,
+        execute: bool = True,
     ) -> InventoryRow:
         """Compare."""
         outlook = Outlook(
@@ -69,7 +74,9 @@ class Shelf:
             suspended=lambda _: False,
         )
         inventory = Inventory(catalogue=self.catalogue, outlook=outlook, owner_of=owner_of)
-        return inventory.compare(self.bucket, self.store, objects, taken_at=taken_at, execute=execute)
+        return inventory.compare(
+            self.bucket, self.store, objects, strangers=strangers, taken_at=taken_at, execute=execute
+        )
 
     def row(self, name: str) -> CatalogueRow:
         """The latest row of a name."""
@@ -130,6 +137,21 @@ def test_an_orphan_gets_a_row(shelf: Shelf) -> None:
     assert row.expires_at is not None
     assert shelf.dated == {f"acme/a.wav#{info.generation}": row.expires_at + GRACE}
     assert found(shelf.compare()) == (3, 2, 0, 0)
+
+
+def test_what_is_nobodys_is_counted(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    """Each time anew, with files that are no objects, and their names are logged; what gets a row is somebody's."""
+    for name in ("acme/a.wav", "nobody/a.wav", "loose.wav"):
+        shelf.put(name)
+    shelf.clock.move(3600)
+    first, second = shelf.compare(), shelf.compare(strangers=["uploads/acme/a\\tb.wav"])
+    assert [(row.orphans, row.nobodys) for row in (first, second)] == [(3, 2), (3, 3)]
+    logged = [vars(record)["fields"] for record in caplog.records if record.levelname == "WARNING"]
+    assert {str(fields.get("object") or fields.get("file")) for fields in logged if "overdue_s" not in fields} == {
+        "nobody/a.wav", "loose.wav", "uploads/acme/a\\tb.wav",
+    }  # fmt: skip
+    old = {name: value for name, value in first.model_dump().items() if name != "nobodys"}
+    assert InventoryRow.model_validate(old).nobodys == 0
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """The tiers that customers were seen with."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from earmark.errors import Unavailable
+from earmark.ports import ObjectInfo
 from retention.tiers import KEPT, Tiers
 from retention.timeline import TierChange
 from runtime.local.object_store import LocalObjectStore
@@ -76,6 +78,24 @@ def test_two_who_see_a_change_at_once_agree(world: World) -> None:
     first = world.tiers().observe({"acme": "pro"})
     world.clock.move(60)
     assert world.tiers().observe({"acme": "pro"}) == first
+
+
+def test_a_customer_is_forgotten(world: World) -> None:
+    """Beside one who changes the record at the same moment; nobody else is."""
+    world.tiers().observe({"acme": "pro", "zoe": "pro"})
+    other, write = world.tiers(), world.store.write
+    calls: list[str] = []
+
+    def after_another(name: str, *arguments: Any, **named: Any) -> ObjectInfo:
+        calls.append(name)
+        if len(calls) == 1:
+            other.observe({"new": "free"})
+        return write(name, *arguments, **named)
+
+    world.store.write = after_another  # type: ignore[method-assign]
+    assert world.tiers().forget("acme")
+    assert set(world.tiers().seen().tenants) == {"zoe", "new"}
+    assert not world.tiers().forget("acme")
 
 
 def test_a_change_that_cannot_be_remembered_is_not_judged_by(world: World) -> None:
