@@ -41,10 +41,10 @@ _OF_CUTOFF: Final = (
     f"FROM catalogue INDEXED BY catalogue_age WHERE {_LIVE} AND tenant = ? AND object_class = ? AND created_at <= ?"
 )
 _ASKED: Final = "CREATE TEMP TABLE asked (tenant TEXT, object_class TEXT, until TEXT)"
-_CHOSEN: Final = (
-    "CREATE TEMP TABLE chosen (place INTEGER PRIMARY KEY)",
+_CHOSEN: Final = "CREATE TEMP TABLE chosen (place INTEGER PRIMARY KEY)"
+_CHOOSE: Final = (
     "INSERT OR IGNORE INTO chosen SELECT c.rowid FROM asked AS a CROSS JOIN catalogue AS c INDEXED BY catalogue_age"
-    f" WHERE c.{_LIVE} AND c.tenant = a.tenant AND c.object_class = a.object_class AND c.created_at <= a.until",
+    f" WHERE c.{_LIVE} AND c.tenant = a.tenant AND c.object_class = a.object_class AND c.created_at <= a.until"
 )
 _DUE: Final = (
     f"SELECT {_COLUMNS} FROM chosen CROSS JOIN catalogue ON catalogue.rowid = chosen.place"
@@ -106,8 +106,8 @@ class LocalCatalogue:
             connection.execute(f"PRAGMA cache_size=-{SORT_KIB}")
             connection.execute(_ASKED)
             connection.executemany("INSERT INTO asked VALUES (?, ?, ?)", map(_values, cutoffs))
-            for sql in _CHOSEN:
-                connection.execute(sql)
+            connection.execute(_CHOSEN)
+            connection.execute(_CHOOSE)
             return connection.execute(_DUE)
 
         yield from map(_row, self._database.stream(begin))
