@@ -14,7 +14,7 @@ of a million jumps.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from earmark.retention_rows import LIVE_STATES
 from earmark.rows import CatalogueRow
@@ -25,7 +25,8 @@ from runtime.local.warehouse import LocalWarehouse, stored
 PAGE_ROWS: Final = 1000
 """Rows of a scan read at a time; a transaction that lasts as long as a scan would keep the log from being emptied."""
 _NAMES: Final = tuple(CatalogueRow.model_fields)
-_DEFAULTED: Final = frozenset(name for name, field in CatalogueRow.model_fields.items() if not field.is_required())
+_GIVEN: Final = set(_NAMES)
+_TIMES: Final = ("at", "created_at", "expires_at", "delete_after")
 _COLUMNS: Final = ", ".join(_NAMES)
 _LIVE: Final = f"state IN {LIVE_STATES}"
 _GROUPS: Final = (
@@ -142,9 +143,14 @@ def _values(cutoff: Cutoff) -> list[object]:
 
 
 def _row(values: Sequence[object]) -> CatalogueRow:
-    """A row from its columns; one written before a column was there has its default."""
-    named = dict(zip(_NAMES, values, strict=True))
-    for name in _DEFAULTED:
-        if named[name] is None:
-            del named[name]
-    return CatalogueRow.model_validate(named)
+    """A row from its columns.
+
+    What is in the table was checked when it was written, so it is not checked again, which would take half of the time
+    that it takes to read a million rows.
+    """
+    named: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
+    for name in _TIMES:
+        if named[name] is not None:
+            named[name] = datetime.fromisoformat(named[name])
+    named["packed"] = bool(named["packed"])  # no column for it in an older table: NULL
+    return CatalogueRow.model_construct(_GIVEN, **named)
