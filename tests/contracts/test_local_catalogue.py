@@ -3,8 +3,10 @@
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import AwareDatetime
 
 from earmark.errors import Unavailable
 from earmark.rows import CatalogueRow
@@ -58,6 +60,15 @@ def test_an_older_file_gets_what_it_lacks(path: Path) -> None:
     catalogue = LocalCatalogue(LocalWarehouse(path))
     assert [each.packed for each in catalogue.scan("uploads")] == [False, False]
     assert names(catalogue.due([cutoff(0)])) == ["acme/1", "acme/2"]
+
+
+def test_every_time_is_read_as_one() -> None:
+    """Columns are turned back by name: none with a time in it is forgotten, and no other needs turning."""
+    kinds: dict[str, set[object]] = {}
+    for name, field in CatalogueRow.model_fields.items():
+        for kind in {*get_args(field.annotation), field.annotation} & {AwareDatetime, bool, float}:
+            kinds.setdefault(name, set()).add(kind)
+    assert kinds == {"packed": {bool}} | {name: {AwareDatetime} for name in subject._TIMES}
 
 
 def test_a_long_reading_sees_one_state(path: Path) -> None:
