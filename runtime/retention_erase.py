@@ -15,10 +15,11 @@ from retention.scope import checked_tenant
 from retention.stores import ErasureRequest, Place
 from retention.tombstones import Tombstones
 from runtime import exit_status
+from runtime.dlq_desk import say
 from runtime.erasure import ContentRequests, tenant_request
 from runtime.retention_desk import Desk, open_desk
 from runtime.retention_keeping import wait_for_runs
-from runtime.retention_output import print_json, say, scope_of
+from runtime.retention_output import print_json, scope_of
 from runtime.wiring import all_stores, configured_pipeline, connect
 
 

@@ -9,10 +9,11 @@ from earmark.rows import InventoryRow
 from earmark.settings import Settings
 from retention.inventory import Inventory, Owner
 from retention.inventory_report import read_reports
+from retention.wording import size
 from router.intake import display
 from router.tenants import Tenants
 from runtime.retention_desk import Desk
-from runtime.retention_output import print_table, size
+from runtime.retention_output import print_table
 from runtime.strangers import strangers_in
 
 

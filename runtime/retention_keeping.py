@@ -9,8 +9,9 @@ from earmark.settings import Settings
 from retention.holds import Hold
 from retention.scope import Scope
 from runtime.backend import ARCHIVE, UPLOADS
+from runtime.dlq_desk import say
 from runtime.retention_desk import Desk, open_desk
-from runtime.retention_output import print_json, print_table, say, scope_of, shown
+from runtime.retention_output import print_json, print_table, scope_of, shown
 from runtime.wiring import connect
 
 ATTEMPTS: Final = 5

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from earmark.settings import Settings
+from runtime.dlq_desk import say
 from runtime.retention_desk import open_desk
 from runtime.retention_keeping import wait_for_runs
-from runtime.retention_output import print_json, print_table, say, shown
+from runtime.retention_output import print_json, print_table, shown
 from runtime.wiring import connect
 
 

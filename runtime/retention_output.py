@@ -13,11 +13,6 @@ from retention.scope import Scope, checked_tenant, read_scope
 from runtime.backend import Backend
 
 
-def say(text: str) -> None:
-    """Tell the person on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
-
-
 def print_json(value: object) -> None:
     """Print a value, models as their fields."""
     print(json.dumps(plain(value), indent=1, ensure_ascii=False))  # noqa: T201
@@ -59,14 +54,6 @@ def shown(value: object) -> str:
         case int():
             return f"{value:,}"
     return str(value)
-
-
-def size(size_bytes: int) -> str:
-    """Bytes for a person: ``1.5 GB``."""
-    amount, units = float(size_bytes), ["B", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004  # decimal units, as on a bill
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:,.0f} {units[0]}" if units[0] == "B" else f"{amount:,.1f} {units[0]}"
 
 
 def scope_of(backend: Backend, target: str, prefix: str, tenant: str) -> Scope:

@@ -10,9 +10,11 @@ from rich.progress import Progress as Bar
 from earmark.settings import Settings
 from retention.applying import Applied, Progress
 from retention.plan import Plan
+from retention.wording import size
 from runtime import exit_status
+from runtime.dlq_desk import say
 from runtime.retention_desk import Desk, open_desk
-from runtime.retention_output import print_json, print_table, say, shown, size
+from runtime.retention_output import print_json, print_table, shown
 from runtime.wiring import connect
 
 

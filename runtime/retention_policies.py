@@ -9,8 +9,10 @@ from retention.policies import Version
 from retention.policy import Policy, load_policy
 from retention.policy_diff import PolicyDiff, Share, diff_policy
 from retention.policy_text import policy_text
+from retention.wording import size
+from runtime.dlq_desk import say
 from runtime.retention_desk import Desk, open_desk
-from runtime.retention_output import print_json, print_table, say, shown, size
+from runtime.retention_output import print_json, print_table, shown
 from runtime.wiring import connect
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +18,14 @@ from earmark.vocabulary import ObjectClass, ObjectState
 from retention.applying import Applied
 from retention.archiving import Archiver, Archiving
 from retention.catalogue import LIVE, Cutoff
-from retention.policy import NOTICED
+from retention.wording import size
 from runtime import exit_status
 from runtime.backend import UPLOADS
+from runtime.dlq_desk import say
 from runtime.retention_desk import Desk, open_desk
 from runtime.retention_forget import forget_notices, forget_plans, sweep_scratch
 from runtime.retention_inventory import compare, tell_inventories
-from runtime.retention_output import print_json, say, size
+from runtime.retention_output import print_json
 from runtime.retention_plan import apply, status_of, tell_applied, tell_plan, told_plan
 from runtime.signals import handled
 from runtime.wiring import connect
@@ -178,17 +179,12 @@ def archive_once(desk: Desk, limit: int, *, execute: bool) -> dict[str, int]:
     if first is None:
         return counts
     tell(desk, "retention.archive", f"{limit} objects at most")
-    for done in archiver.archive(_chained(first, rows)):
+    for done in archiver.archive(chain([first], rows)):
         counts[done.archiving.value] += 1
         if done.archiving is not Archiving.LEFT:
             counts["before_bytes"] += done.row.size_bytes
             counts["after_bytes"] += done.size_bytes
     return counts
-
-
-def _chained(first: CatalogueRow, rest: Iterator[CatalogueRow]) -> Iterator[CatalogueRow]:
-    yield first
-    yield from rest
 
 
 def _old(desk: Desk) -> Iterator[CatalogueRow]:
@@ -265,6 +261,3 @@ def reconcile_now(settings: Settings, buckets: list[str], report: Path | None, *
         if not execute:
             say("Nothing was changed.  Add --execute to put the catalogue right and to keep the figures.")
     return exit_status.SOME_NOT_DONE if any(each.overdue for each in found) else 0
-
-
-assert ObjectClass.TEMPORARY not in NOTICED  # noqa: S101  # what is swept needs no notice

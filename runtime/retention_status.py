@@ -21,9 +21,10 @@ from retention.inventory import CLASSES, owner_told
 from retention.standing import Hindrance, NoticeFault, Standing
 from runtime import exit_status
 from runtime.backend import ARCHIVE, UPLOADS
+from runtime.dlq_desk import say
 from runtime.retention_desk import Desk, open_desk
 from runtime.retention_inventory import owners
-from runtime.retention_output import print_json, print_table, say, scope_of, shown
+from runtime.retention_output import print_json, print_table, scope_of, shown
 from runtime.wiring import connect
 
 DAY: Final = timedelta(days=1)
