@@ -37,6 +37,8 @@ class Upload(Frozen):
     received_at: AwareDatetime
     region: str | None = None
     """Where the tenant's data must stay; ``None`` = anywhere."""
+    batch: str | None = None
+    """Id of the batch it came in; ``None`` = in none."""
 
 
 class Exposure(Frozen):

@@ -5,6 +5,7 @@ A row's ``row_id`` makes appending idempotent; its ``at`` decides which version 
 
 from pydantic import ConfigDict
 
+from earmark.api_rows import BatchEntryRow, DeliveryRow
 from earmark.domain import Failure, Record
 from earmark.metadata import Rated
 from earmark.retention_rows import CatalogueRow, DeletionRow, InventoryRow, NoticeRow
@@ -15,8 +16,10 @@ __all__ = [
     "AgreementRow",
     "AssignmentRow",
     "AuditRow",
+    "BatchEntryRow",
     "CatalogueRow",
     "DeletionRow",
+    "DeliveryRow",
     "ExperimentRow",
     "FailureRow",
     "InventoryRow",
@@ -281,6 +284,8 @@ TABLES: dict[str, type[Row]] = {
         DeletionRow,
         NoticeRow,
         InventoryRow,
+        BatchEntryRow,
+        DeliveryRow,
     )
 }
 

@@ -158,6 +158,34 @@ class Settings(BaseModel):
     smtp_user: str = Field("", max_length=255, description="Name to log in with; empty = no login.")
     smtp_password: SecretStr = Field(SecretStr(""), description="Password to log in with.")
     smtp_from: str = Field("", max_length=320, description="Address that notices come from.")
+    api_host: str = Field("127.0.0.1", max_length=255, description="Address the API listens on.")
+    api_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 = any that is free.")
+    api_url: str = Field(
+        "",
+        max_length=1000,
+        pattern=r"^(https?://\S+)?$",
+        description="Where customers reach the API, for the links it gives; empty = as the request says.",
+    )
+    api_wait_max_s: float = Field(
+        60.0, ge=0, le=600, description="Most seconds that a request may wait for its answer (`Prefer: wait`)."
+    )
+    api_body_max_bytes: int = Field(
+        256 * 1024**2, gt=0, description="Largest body of a request; larger files go through `/v1/uploads`."
+    )
+    api_body_s: float = Field(120.0, gt=0, description="Seconds in which a body must have come.")
+    api_head_s: float = Field(10.0, gt=0, description="Seconds in which the head of a request must have come.")
+    api_connections: int = Field(
+        2000, ge=10, description="Most connections; beyond it those go first that have sent no request for longest."
+    )
+    api_streams: int = Field(200, ge=1, description="Most answers that are streamed at the same time.")
+    upload_url_s: float = Field(
+        900.0, gt=0, le=604_800, description="Seconds for which the address of a direct upload holds; a week at most."
+    )
+    batch_max_entries: int = Field(1_000_000, gt=0, description="Most entries of a batch.")
+    webhook_private: bool = Field(
+        default=False,
+        description="Whether webhooks may lead to this machine or a private network, and without TLS: for development.",
+    )
     actor: str = Field(
         "", max_length=200, description="Who acts, for the audit log; empty = the name of the operating system's user."
     )
@@ -180,6 +208,10 @@ class Settings(BaseModel):
     )
     sla_low_s: float = Field(600.0, gt=0, description="The same for low jobs.")
 
+    yielding: bool = Field(
+        default=False,
+        description="Whether a worker's models and decoders compute only while nothing else on the machine wants to.",
+    )
     decoders: int = Field(2, ge=1, le=64, description="Decoder processes per worker.")
     decode_timeout_s: float = Field(300.0, gt=0, description="Wall seconds one file may take to decode.")
     max_input_bytes: int = Field(2 * 1024**3, gt=0, description="Largest file taken, in bytes.")

@@ -51,6 +51,8 @@ TABLE_RULES: Final[Mapping[str, TableRule]] = {
     "deletions": TableRule(object="object_id"),
     "notices": TableRule(),
     "inventories": TableRule(exempt="counts of whole buckets; about no customer"),
+    "batch_entries": TableRule(job="job_id"),
+    "deliveries": TableRule(job="subject"),
 }
 """Every table; ``notices`` counts objects of a day and names none, so single contents leave it as it is."""
 

@@ -30,4 +30,12 @@ UNION DISTINCT
 SELECT tenant
 FROM notices
 WHERE tenant <> '' AND `at` >= @since AND `at` < @until AND (@tenant = '' OR tenant = @tenant)
+UNION DISTINCT
+SELECT tenant
+FROM batch_entries
+WHERE tenant <> '' AND `at` >= @since AND `at` < @until AND (@tenant = '' OR tenant = @tenant)
+UNION DISTINCT
+SELECT tenant
+FROM deliveries
+WHERE tenant <> '' AND `at` >= @since AND `at` < @until AND (@tenant = '' OR tenant = @tenant)
 ORDER BY tenant

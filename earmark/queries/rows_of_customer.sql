@@ -72,4 +72,16 @@ FROM notices
 WHERE
   tenant = @tenant AND `at` >= @since AND `at` < @until
   AND (@whole = 1)
+UNION ALL
+SELECT 'batch_entries' AS name, COUNT(*) AS n
+FROM batch_entries
+WHERE
+  tenant = @tenant AND `at` >= @since AND `at` < @until
+  AND (@whole = 1 OR STRPOS(@jobs, CONCAT('|', job_id, '|')) > 0)
+UNION ALL
+SELECT 'deliveries' AS name, COUNT(*) AS n
+FROM deliveries
+WHERE
+  tenant = @tenant AND `at` >= @since AND `at` < @until
+  AND (@whole = 1 OR STRPOS(@jobs, CONCAT('|', subject, '|')) > 0)
 ORDER BY name

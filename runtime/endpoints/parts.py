@@ -1,0 +1,39 @@
+"""``ApiParts``: what the endpoints work with; made once by ``runtime.api``, found in ``app.state.parts``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from earmark.ports import Clock
+from earmark.settings import Settings
+from router.router import Router
+from router.tenants import Tenants
+from runtime.backend import Backend
+from runtime.endpoints.access import AccessLog
+from runtime.endpoints.authentication import Authentication
+from runtime.endpoints.limiting import Limiting
+from runtime.endpoints.waiting import WaitingRoom
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The parts."""
+
+    settings: Settings
+    backend: Backend
+    clock: Clock
+    router: Router
+    tenants: Tenants
+    authentication: Authentication
+    limiting: Limiting
+    access: AccessLog
+    waiting: WaitingRoom
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the service is about to end, so that long answers should."""
+
+
+def parts_of(request: Request) -> ApiParts:
+    """The parts, for an endpoint."""
+    parts: ApiParts = request.app.state.parts
+    return parts
