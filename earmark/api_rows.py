@@ -17,6 +17,8 @@ class BatchEntryRow(Row):
     """Number of the line, from 1."""
     source: str
     """The line's address of the audio, as text that can be printed."""
+    reference: str | None = None
+    """The customer's own name of the entry."""
     job_id: str | None
     """``None`` = it became none."""
     routed: str

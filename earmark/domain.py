@@ -220,6 +220,8 @@ class Timings(Frozen):
     predict_s: NonNegativeFloat
     """This clip's share of its batch."""
     total_s: NonNegativeFloat
+    late: bool = False
+    """Whether ``total_s`` is more than a job of its lane should take (``sla_high_s``, ``sla_low_s``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +292,8 @@ class Record(Frozen):
     """Every try that failed, oldest first; the last one is what is reported."""
     enqueued_at: AwareDatetime
     settled_at: AwareDatetime
+    batch: str | None = None
+    """Id of the batch whose job it was; ``None`` = of none."""
 
     @property
     def name(self) -> str:

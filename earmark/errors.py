@@ -122,6 +122,7 @@ class InputFault(StrEnum):
     CHANGED = "changed"
     REGION = "region"
     MALFORMED_JOB = "malformed_job"
+    MALFORMED_LINE = "malformed_line"
     ERASED = "erased"
 
 
@@ -140,6 +141,7 @@ REMEDIES: dict[InputFault, str] = {
     InputFault.CHANGED: "It changed after it was queued; submit it again.",
     InputFault.REGION: "Serve this tenant with a model that runs here, or name the region at its provider.",
     InputFault.ERASED: "It was erased at its owner's request; `earmark retention readmit` lets it come again.",
+    InputFault.MALFORMED_LINE: "Write one address a line, or JSON or CSV with one.",
     InputFault.MALFORMED_JOB: "The queue held a message that is no job; it was set aside, its bytes untouched.",
 }
 """What a person can do about each fault."""

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -20,6 +20,9 @@ from earmark.errors import ConfigurationError
 PREFIX = "EARMARK_"
 PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
 """Name of a provider; a key that was put there by mistake does not fit, and is not repeated."""
+
+
+YIELDING_NICE: Final = 10
 
 
 class Settings(BaseModel):
@@ -100,7 +103,11 @@ class Settings(BaseModel):
     degraded_low_backlog: int = Field(0, ge=0, description="The same for low jobs.")
     tenants: Path | None = Field(
         None,
-        description="TOML file of tenants with tier, limits and region; unset = every tenant is `free` without limits.",
+        description="TOML file of tenants with tier, limits and region, beside those of `earmark tenant add`; unset = "
+        "everybody else is `free` without limits.",
+    )
+    tier_limits: Path | None = Field(
+        None, description="TOML file of what each tier may ask of the API; unset = the one that ships with the router."
     )
     lane_rules: Path | None = Field(
         None, description="TOML file of lane rules; unset = the ones that ship with the router."
@@ -234,6 +241,15 @@ class Settings(BaseModel):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="`auto` = text on a terminal, JSON elsewhere."
     )
+
+    @property
+    def niceness(self) -> int:
+        """By how much processes that compute give way to others.
+
+        10 leaves them a tenth of a processor that others want wholly (weights 110 and 1024, sched(7)), so that what
+        they are at takes longer but comes to its end.
+        """
+        return YIELDING_NICE if self.yielding else 0
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

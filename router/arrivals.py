@@ -226,6 +226,8 @@ class Arrivals:
 
     def _remember(self, info: ObjectInfo, routed: Routed, marker: ObjectInfo | None) -> None:
         content = {"generation": info.generation, "arrival": routed.arrival, "job_id": routed.job_id}
+        if routed.error is not None:
+            content["fault"] = routed.error.fault
         try:
             self._state.write(
                 self._markers + info.name,

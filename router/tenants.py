@@ -1,50 +1,35 @@
 """Tenants: who uploads, what tier they pay for, what limits hold and where their data must stay."""
 
+import threading
 import tomllib
+from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Final
 
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError
 
+from earmark.clock import utc_now
 from earmark.domain import TenantName
-from earmark.errors import ConfigurationError
-from earmark.metadata import Frozen
-from earmark.vocabulary import Tier
+from earmark.errors import ConfigurationError, Unavailable
+from earmark.ports import Clock, ObjectStore
+from router.tenant import Tenant
+from router.tenant_register import TenantRegister
+
+__all__ = ["Tenant", "Tenants"]
 
 _NAME: TypeAdapter[str] = TypeAdapter(TenantName)
-
-
-class Tenant(Frozen):
-    """One customer."""
-
-    name: TenantName
-    tier: Tier = Tier.FREE
-    region: str | None = None
-    """Where the data must stay; ``None`` = anywhere."""
-    max_input_bytes: Annotated[int, Field(gt=0)] | None = None
-    """Largest file taken; ``None`` = the system's limit."""
-    max_duration_s: Annotated[float, Field(gt=0)] | None = None
-    """Longest recording taken; ``None`` = the system's limit."""
-    fallback_daily_usd: Annotated[float, Field(ge=0)] | None = None
-    """Dollars the fallback may cost a day for this tenant; ``None`` = what is set for all."""
-    notice_email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")] | None = None
-    """Where to write before something is deleted; ``None`` = no mail."""
-    notice_webhook: Annotated[str, Field(max_length=2000, pattern=r"^https?://\S+$")] | None = None
-    """Address that is called before something is deleted; ``None`` = none is."""
-    notice_secret: SecretStr | None = None
-    """What calls of the webhook are signed with, as ``whsec_…`` of the Standard Webhooks; it must be there with it."""
-
-    @model_validator(mode="after")
-    def _signed(self) -> "Tenant":
-        if (self.notice_webhook is None) != (self.notice_secret is None):
-            message = "notice_webhook and notice_secret belong together: set both or none"
-            raise ValueError(message)
-        return self
+REMEMBERED: Final = timedelta(seconds=10)
+"""For which a look at the register counts, also one that found nobody."""
+KEPT: Final = 10_000
+"""Most names remembered."""
 
 
 class Tenants:
-    """The tenants of a TOML file, a table each; without a file every tenant is free and without limits of its own.
+    """The tenants of a TOML file, a table each, and those that were registered by command (``router.tenant_register``).
+
+    The file goes before the register.  Without a file everybody else is free and without limits of its own.
 
     ::
 
@@ -55,21 +40,44 @@ class Tenants:
         notice_email = "archive@acme.example"
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Read the file; raises ``ConfigurationError`` naming the tenant that is wrong."""
+    def __init__(self, path: Path | None = None, store: ObjectStore | None = None, clock: Clock = utc_now) -> None:
+        """Read the file; raises ``ConfigurationError`` naming the tenant that is wrong.
+
+        Args:
+            path: the file; ``None`` = there is none.
+            store: the state store, which has the register; ``None`` = nobody is registered.
+            clock: the present.
+        """
         self._path = path
         self._known: Mapping[str, Tenant] = {} if path is None else _read(path)
+        self._register = None if store is None else TenantRegister(store)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[str, tuple[Tenant | None, float]] = OrderedDict()
 
     @property
     def tiers(self) -> dict[str, str]:
-        """The tier of each tenant of the file."""
-        return {name: tenant.tier.value for name, tenant in self._known.items()}
-
-    def find(self, name: str) -> Tenant:
-        """A tenant by name.
+        """The tier of each tenant of the file and of the register, looked at now.
 
         Raises:
-            ConfigurationError: the name is malformed, or there is a file of tenants and it is not in it.
+            Unavailable: the register cannot be reached.
+            ConfigurationError: something in it is no customer.
+        """
+        registered = [] if self._register is None else self._register.all()
+        found = {each.name: each for each in registered} | dict(self._known)
+        return {name: tenant.tier.value for name, tenant in found.items()}
+
+    def in_file(self, name: str) -> bool:
+        """Whether the file has a tenant of that name."""
+        return name in self._known
+
+    def find(self, name: str) -> Tenant:
+        """A tenant by name; one of the register as it was some seconds ago, or longer while it cannot be reached.
+
+        Raises:
+            ConfigurationError: the name is malformed, or there is a file of tenants and nobody of that name in it, nor
+                registered.
+            Unavailable: the register cannot be reached, and was never asked about this name.
         """
         try:
             _NAME.validate_python(name)
@@ -78,12 +86,37 @@ class Tenants:
                 f"{name!r} is no tenant name: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit."
             )
             raise ConfigurationError(message) from None
+        found = self._known.get(name) or self._registered(name)
+        if found is not None:
+            return found
         if self._path is None:
             return Tenant(name=name)
-        if name not in self._known:
-            message = f"Tenant {name} is not in {self._path}; add a table [{name}] there."
-            raise ConfigurationError(message)
-        return self._known[name]
+        message = (
+            f"Tenant {name} is not in {self._path}; add a table [{name}] there, or register it: "
+            f"`earmark tenant add {name} --tier …`."
+        )
+        raise ConfigurationError(message)
+
+    def _registered(self, name: str) -> Tenant | None:
+        if self._register is None:
+            return None
+        now = self._clock().timestamp()
+        with self._lock:
+            seen = self._seen.get(name)
+        if seen is not None and 0 <= now - seen[1] < REMEMBERED.total_seconds():
+            return seen[0]
+        try:
+            found = self._register.find(name)
+        except Unavailable:
+            if seen is None:
+                raise
+            return seen[0]
+        with self._lock:
+            self._seen[name] = found, now
+            self._seen.move_to_end(name)
+            while len(self._seen) > KEPT:
+                self._seen.popitem(last=False)
+        return found
 
 
 def _read(path: Path) -> dict[str, Tenant]:

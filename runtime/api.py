@@ -6,7 +6,10 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
 
+from runtime.api_metrics import Measured
+from runtime.endpoints import analyses, batches, events, exports, health, listing, uploads, webhooks
 from runtime.endpoints.parts import ApiParts
 from runtime.endpoints.problem import add_problems
 
@@ -16,7 +19,16 @@ DESCRIPTION: Final = """Turns audio into trustworthy metadata, each field with a
 Every error is problem details (RFC 9457): `type` is a closed word, `detail` says what is wrong with this request,
 `remedy` what to do about it.  What belongs to somebody else is answered like what does not exist: 404.
 """
-_ENDPOINTS: Final[tuple[APIRouter, ...]] = ()
+_ENDPOINTS: Final[tuple[APIRouter, ...]] = (
+    analyses.endpoints,
+    listing.endpoints,
+    events.endpoints,
+    uploads.endpoints,
+    batches.endpoints,
+    exports.endpoints,
+    webhooks.endpoints,
+    health.endpoints,
+)
 """In the order of the OpenAPI page."""
 
 
@@ -26,9 +38,11 @@ def make_api(parts: ApiParts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await run_in_threadpool(parts.analyses.close)
 
     app = FastAPI(title=TITLE, description=DESCRIPTION, version=version("earmark"), lifespan=lifespan)
     app.state.parts = parts
+    app.add_middleware(Measured, metrics=parts.analyses.metrics)
     add_problems(app)
     for endpoints in _ENDPOINTS:
         app.include_router(endpoints)

@@ -14,9 +14,9 @@ from earmark.rows import CatalogueRow
 from earmark.settings import Settings
 from router.arrivals import Arrivals
 from router.router import Router
-from router.tenants import Tenants
 from runtime.backend import BUCKETS, UPLOADS, Backend
 from runtime.placing import Placing
+from runtime.tenancy import open_tenants
 
 
 def open_arrivals(
@@ -54,7 +54,7 @@ def open_arrivals(
         uploads=store,
         state=backend.state,
         router=router,
-        tenants=Tenants(settings.tenants),
+        tenants=open_tenants(settings, backend, clock),
         max_input_bytes=settings.max_input_bytes,
         clock=clock,
         uri_of=None if short is None else partial(backend.uri_of, UPLOADS),

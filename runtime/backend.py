@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from earmark.address import Address
 from earmark.domain import Record, Upload
@@ -47,6 +47,25 @@ class Listener(Protocol):
     def __call__(self, stop: threading.Event, *, until_empty: bool = False) -> None:
         """Until ``stop`` is set or, if asked, until there is nothing new."""
         ...
+
+
+class SignedUpload(NamedTuple):
+    """An address where one object may be put, once and for a while."""
+
+    url: str
+    headers: Mapping[str, str]
+    """That the request must have."""
+
+
+SignUpload = Callable[[str, str, int, float], SignedUpload | None]
+"""Takes the name of an object of the upload bucket, its content type, the most bytes it may have, and for how many
+seconds the address holds; ``None`` = the API must take it itself."""
+
+
+def nobody_signs(name: str, content_type: str, most_bytes: int, valid_s: float) -> SignedUpload | None:
+    """The API takes it itself."""
+    del name, content_type, most_bytes, valid_s
+    return None
 
 
 def nobody_listens(_: Sequence[Record]) -> None:
@@ -103,3 +122,5 @@ class Backend:
     """What the catalogue calls a bucket; ``None`` = it is not ours, and nothing in it is catalogued."""
     listen: Callable[[Arrive], Listener] | None = None
     """Gives what runs until it is told to stop and calls back for each new object with bucket, name and generation."""
+    sign_upload: SignUpload = nobody_signs
+    """Where a customer puts a file without us in between."""

@@ -15,6 +15,7 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.tenants import Tenants
 from runtime.backend import Backend
+from runtime.tenancy import open_tenants
 from workers import calibration
 from workers.breaker import Breaker
 from workers.cascade import CascadeRules, listed_fields
@@ -72,7 +73,7 @@ def calibrator(path: Path | None, spec: ModelSpec, *, prompt: bool = True) -> tu
 
 def make_spend(settings: Settings, backend: Backend, clock: Clock) -> Spend:
     """What the fallback cost, and its caps."""
-    tenants = Tenants(settings.tenants)
+    tenants = open_tenants(settings, backend, clock)
 
     def tenant_usd(name: str) -> float:
         own = tenants.find(name).fallback_daily_usd
@@ -104,7 +105,7 @@ def make_second_opinion(settings: Settings, backend: Backend, clock: Clock) -> S
     calibrate, _ = calibrator(settings.fallback_calibration, spec, prompt=False)
     return SecondOpinion(
         rules,
-        bound_to=bound_to(Tenants(settings.tenants)),
+        bound_to=bound_to(open_tenants(settings, backend, clock)),
         fallback=Fallback(
             provider=client,
             breaker=Breaker(client.name),
@@ -117,16 +118,22 @@ def make_second_opinion(settings: Settings, backend: Backend, clock: Clock) -> S
     )
 
 
-def bound_to(tenants: Tenants) -> Callable[[Upload], frozenset[str]]:
-    """Where the data of an upload must stay: what the router noted, and what the tenants' file says now.
+def bound_to(tenants: Tenants, *, sure: bool = False) -> Callable[[Upload], frozenset[str]]:
+    """Where the data of an upload must stay: what the router noted, and what is known of its tenant now.
 
     A tenant that is bound after its uploads were queued is bound for them too, and so is one whose router had no file.
+    While the register of tenants cannot be reached, what is in nobody's memory stays here; with ``sure`` that raises
+    ``Unavailable`` instead, for whoever would reject the upload.
     """
 
     def regions(upload: Upload) -> frozenset[str]:
         try:
             own = tenants.find(upload.tenant).region
         except ConfigurationError:  # nobody knows, so it stays here
+            own = "unknown"
+        except Unavailable:
+            if sure:
+                raise
             own = "unknown"
         return regions_of(upload) | (frozenset() if own is None else frozenset({own}))
 

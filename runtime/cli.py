@@ -20,7 +20,10 @@ from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
 from runtime.retention import retention
+from runtime.serve_commands import register as register_serve
+from runtime.tenant_commands import tenant
 from runtime.validate_command import register as register_validate
+from runtime.webhook_commands import webhook
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +41,9 @@ app.add_typer(dlq, name="dlq")
 app.add_typer(ab, name="ab")
 app.add_typer(retention, name="retention")
 app.add_typer(audit, name="audit")
+app.add_typer(tenant, name="tenant")
+app.add_typer(webhook, name="webhook")
+register_serve(app)
 register_calibration(app)
 register_validate(app)
 
@@ -98,8 +104,8 @@ def route(
 ) -> None:
     """Queue files and folders and return at once; `earmark work` does the work.  Prints one JSON line per input.
 
-    On one machine files are heard where they lie and never touched, unless copies are asked for.  Without files, on
-    Google Cloud, listens for new objects in the upload bucket until SIGTERM or Ctrl-C.
+    On one machine files are heard where they lie and never touched, unless copies are asked for.  Without files, is the
+    router until SIGTERM or Ctrl-C: routes new objects of the upload bucket, feeds batches, calls webhooks.
     """
     from runtime import routing  # noqa: PLC0415
 
@@ -139,6 +145,7 @@ def init() -> None:
 def work(
     lane: Annotated[list[Lane] | None, typer.Option(help="Serve this lane only; may be given twice.")] = None,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing is waiting.")] = False,
+    warm: Annotated[bool, typer.Option("--warm", help="Load the model now and not with the first job.")] = False,
     model: Model = None,
     model_path: ModelPath = None,
 ) -> None:
@@ -146,7 +153,7 @@ def work(
     from runtime.session import work_lanes  # noqa: PLC0415
 
     settings = _settings(model=model, model_path=model_path).settings
-    raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty))
+    raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty, warm=warm))
 
 
 @app.command(epilog="Examples:\n\n`earmark report`\n\n`earmark report failures_by_kind --json`")

@@ -4,27 +4,19 @@ What is declared here is what a test compares with what there is: fields of ``Ba
 in the state bucket, files of the data folder.  Whoever adds a place adds it here.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any, Final
 
 from earmark.domain import record_name
 from earmark.ports import ObjectInfo, ObjectStore
 from retention.stores import (
-    THREADS,
-    WINDOW,
     ErasableStore,
     ErasureRequest,
     ExemptStore,
     Find,
     ObjectsStore,
-    Place,
     below,
-    content_of,
     named,
     segments,
 )
@@ -32,6 +24,10 @@ from router.arrivals import PREFIX as ROUTED
 from router.dead_letters.letters import FOLDER as LETTERS
 from router.dead_letters.letters import UNREADABLE
 from runtime.backend import ARCHIVE, RESULTS, TEMPORARY, UPLOADS, Backend
+from runtime.erasure_api import api_stores
+from runtime.erasure_batches import BatchesStore
+from runtime.erasure_customers import customer_stores
+from runtime.erasure_finds import is_about_job, is_scoped, mentions, reading
 from runtime.erasure_notices import NoticeListsStore
 from runtime.erasure_rows import TIME_TRAVEL, AuditRowsStore, RowsStore
 from runtime.erasure_tiers import TiersStore
@@ -64,6 +60,7 @@ BACKEND_FIELDS: Final[Mapping[str, str]] = {
     "upload_bucket": "a name",
     "short_name": "a name",
     "listen": "events",
+    "sign_upload": "uploads",
     "publish_notice": "notices topic, or events",
 }
 """Each field of a backend and the store that answers for what it can hold."""
@@ -79,6 +76,16 @@ STATE_FOLDERS: Final[Mapping[str, str]] = {
     "experiments": "experiments",
     "spool": "warehouse",
     "audit": "nothing of a customer",
+    "keys": "keys",
+    "tenants": "customers",
+    "batches": "batches",
+    "open-batches": "batches",
+    "webhooks": "webhooks",
+    "outbox": "outbox",
+    "requests": "requests",
+    "idempotency": "idempotency keys",
+    "uploads": "places of uploads",
+    "signing": "nothing of a customer",
     "retention/notices": "notices",
     "retention/suspensions": "retention",
     "retention/holds": "holds and extensions",
@@ -94,7 +101,6 @@ STATE_FOLDERS: Final[Mapping[str, str]] = {
 }
 """Each first segment of names in the state bucket, of ``retention`` the second too, and the store that has it."""
 
-_MINE: Final = "(?<![A-Za-z0-9_-]){}(?![A-Za-z0-9_-])"
 _SCOPED: Final = ("retention/holds/", "retention/extensions/")
 _WORKING: Final = ("retention/plans/", "retention/runs/", "retention/suspensions/")
 
@@ -121,6 +127,7 @@ def erasable_stores(
     }
     stores: list[ErasableStore] = [
         *first,
+        *customer_stores(state),
         _bucket(UPLOADS, "audio that was uploaded", backend.bucket(UPLOADS), **kept),
         _bucket(TEMPORARY, "audio that nobody wants back", backend.temporary),
         _bucket(ARCHIVE, "old audio", backend.archive, **kept),
@@ -168,6 +175,8 @@ def erasable_stores(
             ),
             tenants=lambda: segments(state, "claims/"),
         ),
+        BatchesStore(state, upload_bucket=backend.upload_bucket),
+        *api_stores(state),
         ObjectsStore("tries", "failures of messages under way", state, reading(state, ("tries/",), mentions)),
         ObjectsStore("spend", "dollars of a day", state, _spend(state)),
         NoticeListsStore(state),
@@ -194,66 +203,6 @@ def erasable_stores(
         *last,
     ]
     return stores
-
-
-Matches = Callable[[ErasureRequest, ObjectInfo, bytes], bool]
-"""Whether an object with that content is meant."""
-
-
-def reading(store: ObjectStore, prefixes: Iterable[str], matches: Matches) -> Find:
-    """Finds objects by what is in them, read side by side."""
-    folders = tuple(prefixes)
-
-    def find(request: ErasureRequest) -> Iterator[ObjectInfo]:
-        with ThreadPoolExecutor(THREADS, "look") as threads:
-            for folder in folders:
-                objects = iter(store.scan(folder))
-                while window := list(islice(objects, WINDOW)):
-                    contents = threads.map(lambda info: content_of(store, info), window)
-                    for info, content in zip(window, contents, strict=True):
-                        if matches(request, info, content):
-                            yield info
-
-    return find
-
-
-def mentions(request: ErasureRequest, info: ObjectInfo, content: bytes) -> bool:
-    """Whether the customer, or one of the contents, is named in the object's name or in its bytes."""
-    return names_any(request, f"{info.name}\n".encode() + content)
-
-
-def names_any(request: ErasureRequest, text: bytes) -> bool:
-    """Whether bytes hold the customer's name as a word or, for single contents, an id or a name of theirs."""
-    if request.whole:
-        return re.search(_MINE.format(re.escape(request.tenant)).encode(), text) is not None
-    words = [*request.jobs, *request.contents, *request.objects]
-    names = [json.dumps(place.name, ensure_ascii=ascii_) for place in request.places for ascii_ in (True, False)]
-    return any(each.encode("utf-8", "replace") in text for each in (*words, *names))
-
-
-def is_about_job(request: ErasureRequest, info: ObjectInfo, content: bytes) -> bool:
-    """Whether a dead letter is the customer's, or about one of the contents; one that cannot be read is searched."""
-    try:
-        job = json.loads(content)["job"]
-        tenant, sha256, job_id = job["upload"]["tenant"], job["upload"]["content_sha256"], job["id"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return mentions(request, info, content)
-    if tenant != request.tenant:
-        return False
-    return request.whole or sha256 in request.contents or job_id in request.jobs
-
-
-def is_scoped(request: ErasureRequest, _: ObjectInfo, content: bytes) -> bool:
-    """Whether a hold or an extension is about the customer alone, or about one of the contents' objects."""
-    try:
-        scope = json.loads(content)["scope"]
-        kind, bucket, name, tenant = scope["kind"], scope["bucket"], scope["name"], scope["tenant"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-    if request.whole:
-        folders = (f"{request.tenant}/", f"analyses/{request.tenant}/")
-        return bool(tenant == request.tenant or name.startswith(folders))
-    return kind == "object" and Place(bucket, name) in request.places
 
 
 def _bucket(name: str, holds: str, store: ObjectStore, **kept: Any) -> ObjectsStore:

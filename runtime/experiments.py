@@ -201,7 +201,9 @@ def open_arms(
         spec = find_model(own.model, own)
         check_packages(spec)
         calibrate, calibrated_as = calibrator(own.calibration, spec)
-        process = ModelProcess(spec.factory, spec.options, start_timeout_s=own.model_start_timeout_s)
+        process = ModelProcess(
+            spec.factory, spec.options, start_timeout_s=own.model_start_timeout_s, nice=settings.niceness
+        )
         primary = Primary(
             spec.name,
             spec.version,

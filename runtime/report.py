@@ -16,11 +16,11 @@ from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
 from router.dead_letters.letter import WAITING
 from router.dead_letters.letters import Letters
-from router.tenants import Tenants
 from runtime import exit_status
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
 from runtime.pulse import heard
+from runtime.tenancy import open_tenants
 from runtime.wiring import connect
 
 DEAD = "dead"
@@ -84,8 +84,8 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
 
 def show_spend(settings: Settings, *, as_json: bool) -> None:
     """Print what the fallback cost today, in all and by tenant, and what it may cost."""
-    spend = make_spend(settings, connect(settings), utc_now)
-    tenants = Tenants(settings.tenants)
+    backend = connect(settings)
+    spend, tenants = make_spend(settings, backend, utc_now), open_tenants(settings, backend)
     rows: list[dict[str, object]] = [
         {"tenant": "all", "spent_usd": round(spend.today(), 4), "cap_usd": settings.fallback_daily_usd}
     ]

@@ -42,6 +42,8 @@ from retention.wording import EVENT_TYPE, Wording
 from router.tenants import Tenants
 from runtime.backend import ARCHIVE, RESULTS, TEMPORARY, UPLOADS, Backend
 from runtime.mail import Mail, MailServer
+from runtime.posting import Posting
+from runtime.tenancy import open_tenants
 from runtime.webhook import Webhook
 from runtime.worker_name import is_dead, own_name
 
@@ -117,12 +119,15 @@ class Desk:
         """What notices say beside their figures."""
         return wording_of(self.settings)
 
+    @property
+    def tenants(self) -> Tenants:
+        """The customers of the file, read now, and of the register."""
+        return open_tenants(self.settings, self.backend, self.clock)
+
     def contacts_of(self, tenant: str) -> list[Contact]:
         """Where a customer wants notices."""
-        if self.settings.tenants is None:
-            return []
         try:
-            found = Tenants(self.settings.tenants).find(tenant)
+            found = self.tenants.find(tenant)
         except ConfigurationError:  # a customer who left: the topic still tells whoever listens
             return []
         contacts = []
@@ -175,13 +180,12 @@ class Desk:
         return Path(self.settings.data) / "plans"
 
     def tier_of(self) -> TierOf:
-        """What tells a customer's tier: the file of tenants as it is now, else what it was when last seen there."""
+        """What tells a customer's tier: as it is now, in the file or the register, else as it was when last seen."""
         return self.tiers().tier_of
 
     def tiers(self) -> TiersSeen:
         """The tiers that customers have now, remembered with their changes."""
-        path = self.settings.tenants
-        return Tiers(self.backend.state, self.clock).observe({} if path is None else Tenants(path).tiers)
+        return Tiers(self.backend.state, self.clock).observe(self.tenants.tiers)
 
     def outlook(self, at: datetime | None = None) -> Outlook:
         """All that decides, as it is now, seen from now or from another moment."""
@@ -275,7 +279,7 @@ def open_desk(
 
 def make_senders(settings: Settings, wording: Wording, clock: Clock) -> dict[Channel, Send]:
     """What calls webhooks and, where a server is set, sends mail."""
-    senders: dict[Channel, Send] = {Channel.WEBHOOK: Webhook(wording, clock)}
+    senders: dict[Channel, Send] = {Channel.WEBHOOK: Webhook(wording, clock, Posting(private=settings.webhook_private))}
     if settings.smtp_host:
         server = MailServer(
             host=settings.smtp_host,

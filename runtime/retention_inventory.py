@@ -6,20 +6,19 @@ from pathlib import Path
 
 from earmark.errors import ConfigurationError
 from earmark.rows import InventoryRow
-from earmark.settings import Settings
 from retention.inventory import Inventory, Owner
 from retention.inventory_report import read_reports
 from retention.wording import size
 from router.intake import display
-from router.tenants import Tenants
 from runtime.retention_desk import Desk
 from runtime.retention_output import print_table
 from runtime.strangers import strangers_in
+from runtime.tenancy import open_tenants
 
 
 def compare(desk: Desk, bucket: str, *, execute: bool, report: Path | None = None) -> InventoryRow:
     """Compare a bucket, by a listing or by a report; with ``execute`` put the catalogue right and keep the figures."""
-    owner_of = owners(desk.settings)
+    owner_of = owners(desk)
     inventory = Inventory(catalogue=desk.backend.catalogue, outlook=desk.outlook(), owner_of=owner_of)
     store = desk.backend.bucket(bucket)
     if report is None:
@@ -33,9 +32,9 @@ def compare(desk: Desk, bucket: str, *, execute: bool, report: Path | None = Non
     return found
 
 
-def owners(settings: Settings) -> Callable[[str], Owner | None]:
-    """What knows customers by name: ``None`` = the file of tenants has none of that name."""
-    tenants = Tenants(settings.tenants)
+def owners(desk: Desk) -> Callable[[str], Owner | None]:
+    """What knows customers by name: ``None`` = there is a file of tenants, and neither it nor the register has any."""
+    tenants = open_tenants(desk.settings, desk.backend, desk.clock)
 
     def owner_of(name: str) -> Owner | None:
         try:

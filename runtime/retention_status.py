@@ -213,7 +213,7 @@ def _nobodys(desk: Desk, name: str) -> str:
     """What there is to say of an object that belongs to nobody; empty = there is none, or it is somebody's."""
     scope = scope_of(desk.backend, name, "", "")
     owner, _ = owner_told(scope.name, CLASSES[scope.bucket])
-    if (owner and owners(desk.settings)(owner)) or desk.backend.bucket(scope.bucket).stat(scope.name) is None:
+    if (owner and owners(desk)(owner)) or desk.backend.bucket(scope.bucket).stat(scope.name) is None:
         return ""
     whose = f"there is no customer {owner}" if owner else "its name tells of no customer"
     return (

@@ -1,10 +1,11 @@
-"""``earmark route``: queue files, listen for uploads, or find the ones that nobody told of."""
+"""``earmark route``: queue files, be the router, or find the uploads that nobody told of."""
 
 import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -22,12 +23,18 @@ from runtime.inputs import expand
 from runtime.ordering import order
 from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
+from runtime.router_loop import Step, stepping, take_all
+from runtime.router_steps import open_steps
 from runtime.signals import stoppable
 from runtime.strangers import strangers_in
 from runtime.wiring import connect, make_arrivals, make_intake, make_router
 
 AT_ONCE: Final = 8
 """Missed objects read at the same time."""
+LOOK_S: Final = 2.0
+"""Seconds between looks at the upload bucket where nobody tells of new objects."""
+LOOK_SHARE: Final = 0.05
+"""Part of the time that these looks may take, for a bucket of a million objects takes some seconds to list."""
 _STRANGE: Final = "cannot be heard: no object can have this name, or it is no regular file"
 _RENAME: Final = "Put a regular file there, under a name in UTF-8 without control characters, or remove it."
 
@@ -65,11 +72,11 @@ def route_paths(settings: Settings, paths: Sequence[Path], *, tenant: str, into:
 
 
 def listen(settings: Settings, *, until_empty: bool) -> int:
-    """Route new objects of the upload bucket as Cloud Storage tells of them; returns the exit status."""
+    """Be the router: route new uploads, feed batches, call webhooks; returns the exit status.
+
+    With ``until_empty``, until none of these has anything to do.
+    """
     backend = connect(settings)
-    if backend.listen is None:
-        message = "The backend local has no notifications.  Name files or folders, or give --reconcile uploads/."
-        raise ConfigurationError(message)
     by_bucket: dict[str, Arrivals] = {backend.upload_bucket: make_arrivals(settings, backend)}
 
     def arrive(bucket: str, name: str, generation: int | None) -> None:
@@ -78,9 +85,28 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
             _print(_line(arrivals.arrive(name, generation)))
 
     order(settings, backend, "uploads.listen")
-    with stoppable() as stop:
-        backend.listen(arrive)(stop, until_empty=until_empty)
+    with stoppable() as stop, open_steps(settings, backend) as others:
+        look = Step("uploads", partial(_look, by_bucket[backend.upload_bucket]), LOOK_S, share=LOOK_SHARE)
+        steps = [look, *others] if backend.listen is None else others
+        if until_empty:
+            if backend.listen is not None:
+                backend.listen(arrive)(stop, until_empty=True)
+            take_all(steps)
+            return 0
+        with stepping(steps, stop):
+            if backend.listen is not None:
+                backend.listen(arrive)(stop)
+            stop.wait()
     return 0
+
+
+def _look(arrivals: Arrivals) -> int:
+    """Route what nobody told of; returns how many objects."""
+    missed = [info.name for info in islice(arrivals.missed(), 16 * AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE, "route") as pool:
+        for routed in pool.map(arrivals.arrive, missed):
+            _print(_line(routed))
+    return len(missed)
 
 
 def reconcile(settings: Settings, uri: str) -> int:

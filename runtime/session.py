@@ -110,14 +110,14 @@ def _summarise(progress: Progress, console: Console, seconds: float, place: str)
     console.print(f"Results: {place}", markup=False, soft_wrap=True)
 
 
-def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool) -> int:
+def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool, warm: bool = False) -> int:
     """Run a worker until it is told to stop; returns the exit status."""
     backend = connect(settings)
     stop = threading.Event()
     with (
         Letters(backend.state) as letters,
         doing([*backend.chores, every(COLLECT_S, make_collector(settings, backend, letters).run_once)]),
-        open_worker(settings, backend, lanes=lanes) as worker,
+        open_worker(settings, backend, lanes=lanes, warm=warm) as worker,
         _signals(stop, worker, interrupt=False),
     ):
         worker.run(stop, until_empty=until_empty)

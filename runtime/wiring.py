@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from earmark.clock import utc_now
-from earmark.domain import Clip, Lease, Record, Upload
+from earmark.domain import Clip, Job, Lease, Record, Upload
 from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.ports import Clock
 from earmark.settings import Settings
@@ -18,12 +18,16 @@ from earmark.vocabulary import Lane, Origin
 from retention.stores import ErasableStore
 from retention.tombstones import Tombstones
 from router.arrivals import Arrivals
+from router.batches.batch import Batch
+from router.batches.batches import Batches
+from router.batches.feeding import Feeding
 from router.intake import upload_file
 from router.lanes import load_rules
 from router.router import Router
-from router.tenants import Tenants
 from runtime.arriving import open_arrivals
 from runtime.backend import TEMPORARY, UPLOADS, Backend
+from runtime.batch_following import BatchFollowing
+from runtime.batch_parts import open_batches, open_cancelled, open_feeding, open_following
 from runtime.cascading import bound_to, calibrator, fallback_spec, make_degradation, make_second_opinion
 from runtime.erasure_stores import erasable_stores
 from runtime.experiments import Assigning, experimenting, open_arms
@@ -32,6 +36,8 @@ from runtime.local.backend import connect_local
 from runtime.needed_until import NeededUntil
 from runtime.placing import TemporaryUploads
 from runtime.pulse import Pulse
+from runtime.tenancy import open_tenants
+from runtime.webhook_parts import announcing_to_all
 from runtime.worker_name import own_name
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
@@ -105,7 +111,8 @@ def make_intake(
     settings: Settings, backend: Backend, tenant: str, origin: Origin, clock: Clock = utc_now
 ) -> Callable[[Path], Upload]:
     """What turns one tenant's files into uploads that every worker can fetch."""
-    customer, tombstones = Tenants(settings.tenants).find(tenant), Tombstones(backend.state, clock)
+    customer = open_tenants(settings, backend, clock).find(tenant)
+    tombstones = Tombstones(backend.state, clock)
 
     def upload(path: Path) -> Upload:
         limit = settings.max_input_bytes
@@ -128,6 +135,30 @@ def make_arrivals(settings: Settings, backend: Backend, bucket: str = UPLOADS, c
         # A folder cleans up nothing by itself.
         needed_until=NeededUntil(backend, clock) if settings.backend != "local" else lambda _: None,
     )
+
+
+def make_batches(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Batches:
+    """The register of batches."""
+    return open_batches(settings, backend, clock)
+
+
+def make_feeding(settings: Settings, backend: Backend, clock: Clock = utc_now, *, files: bool = False) -> Feeding:
+    """What turns batches into jobs; with ``files`` also files of this machine, of batches that were made by command."""
+    refuse = Tombstones(backend.state, clock).refuse
+    return open_feeding(settings, backend, make_router(settings, backend, clock), clock, refuse, files=files)
+
+
+def make_following(
+    settings: Settings,
+    backend: Backend,
+    on_ended: Callable[[Batch], None],
+    clock: Clock = utc_now,
+    *,
+    files: bool = False,
+) -> BatchFollowing:
+    """What sees batches through to their end, of which ``on_ended`` hears at least once each; see ``make_feeding``."""
+    refuse, router = Tombstones(backend.state, clock).refuse, make_router(settings, backend, clock)
+    return open_following(settings, backend, router, clock, refuse, on_ended, files=files)
 
 
 def all_stores(settings: Settings, backend: Backend, clock: Clock = utc_now) -> list[ErasableStore]:
@@ -158,32 +189,42 @@ def open_worker(
     lanes: frozenset[Lane] = frozenset(Lane),
     on_settled: Callable[[Record], None] = lambda _: None,
     spec: ModelSpec | None = None,
+    warm: bool = False,
     clock: Clock = utc_now,
 ) -> Iterator[Worker]:
     """A worker with all its parts; leaving the context ends its processes.
 
-    With ``spec`` that model hears everything, whatever the arms of experiments.
+    With ``spec`` that model hears everything, whatever the arms of experiments.  With ``warm`` model and decoders are
+    started now and not with the first job; raises ``ModelUnavailable`` or ``Unavailable`` when they do not.
     """
     own = spec is None
     spec = spec or find_model(settings.model, settings)
     check_packages(spec)
-    tenants, tombstones = Tenants(settings.tenants), Tombstones(backend.state, clock)
-    regions_of_upload = bound_to(tenants)
+    tenants, tombstones = open_tenants(settings, backend, clock), Tombstones(backend.state, clock)
+    regions_of_upload, sure_regions = bound_to(tenants), bound_to(tenants, sure=True)
+
+    cancelled = open_cancelled(settings, backend, clock)
 
     def find_record(tenant: str, job: str) -> Record | None:
         return read_record(backend.results, tenant, job)
+
+    def dropped(job: Job) -> bool:
+        return tombstones.dropped(job) or cancelled.dropped(job)
 
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
     limits = DecodeLimits(
         max_input_bytes=settings.max_input_bytes,
         max_duration_s=settings.max_duration_s,
         wall_s=settings.decode_timeout_s,
+        nice=settings.niceness,
     )
     with ExitStack() as stack:
-        pulse = stack.enter_context(Pulse(Path(settings.data), own_name()))
+        pulse = Pulse(Path(settings.data), own_name())
         keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=pulse.beat))
         pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
-        model = ModelProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
+        model = ModelProcess(
+            spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s, nice=settings.niceness
+        )
         stack.callback(model.close)
         calibrate, calibrated_as = calibrator(settings.calibration if spec.name == settings.model else None, spec)
         primary = Primary(
@@ -200,8 +241,8 @@ def open_worker(
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
-            if spec.regions is not None and not regions_of_upload(upload) <= spec.regions:
-                where = ", ".join(sorted(regions_of_upload(upload)))
+            if spec.regions is not None and not (regions := sure_regions(upload)) <= spec.regions:
+                where = ", ".join(sorted(regions))
                 message = f"The data of {upload.tenant} must stay in {where}, and {spec.name} does not"
                 raise InputRejected(InputFault.REGION, message)
             clip = pool.decode(lease.job.id, path, upload.content_sha256)
@@ -232,16 +273,16 @@ def open_worker(
                     max_tries=settings.max_tries,
                     clock=clock,
                     on_settled=on_settled,
-                    announce=backend.announce,
+                    announce=announcing_to_all(settings, backend, clock),
                     rows=SettledRows(
                         settings.confidence_threshold, {Lane.HIGH: settings.sla_high_s, Lane.LOW: settings.sla_low_s}
                     ),
                     shadows=Shadows(lane=backend.lanes.get(Lane.LOW), arms=part.shadows, find_record=find_record),
                     on_trial=part.counters.add,
-                    erased=tombstones.dropped,
+                    erased=dropped,
                     discard=TemporaryUploads(backend.kept[TEMPORARY], backend.object_of).discard,
                 ),
-                erased=tombstones.dropped,
+                erased=dropped,
                 clock=clock,
                 second=make_second_opinion(settings, backend, clock),
                 degradation=make_degradation(settings, backend),
@@ -250,4 +291,8 @@ def open_worker(
             WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),
         )
         stack.callback(worker.close)
+        if warm:
+            pool.start()
+            worker.warm_up()
+        stack.enter_context(pulse)  # from now on it counts as alive
         yield worker

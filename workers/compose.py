@@ -1,5 +1,6 @@
 """Composes the stored ``Analysis`` from what the stages found."""
 
+import math
 from datetime import datetime
 
 from earmark.domain import Analysis, Clip, FieldRoute, Lease, Prediction, Provenance, Timings
@@ -19,6 +20,7 @@ def compose_analysis(
     decode_s: float,
     now: datetime,
     threshold: float,
+    target_s: float = math.inf,
     calibration: str = "",
     hardware: str = "",
     primary: Prediction | None = None,
@@ -30,9 +32,11 @@ def compose_analysis(
 ) -> Analysis:
     """One record; it is marked for review when its confidence, or that of a required field, is low or unknown.
 
-    ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.
+    ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.  ``target_s`` is
+    how long a job of its lane should take.
     """
     job, metadata = lease.job, prediction.metadata
+    total_s = _seconds(now, job.enqueued_at)
     if metadata.description.basis is Basis.DERIVED:  # from fields that were calibrated, or answered anew, since
         metadata = metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
     confidence = record_confidence(metadata)
@@ -70,7 +74,8 @@ def compose_analysis(
             queued_s=_seconds(leased_at, job.enqueued_at),
             decode_s=round(decode_s, 4),
             predict_s=round(prediction.predict_s, 4),
-            total_s=_seconds(now, job.enqueued_at),
+            total_s=total_s,
+            late=total_s > target_s,
         ),
         cost_usd=prediction.cost_usd,
         created_at=now,

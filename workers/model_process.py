@@ -35,11 +35,17 @@ class ModelProcess:
     Not safe for several threads at once, except ``kill`` and ``end``.
     """
 
-    def __init__(self, factory: str, options: Mapping[str, object], *, start_timeout_s: float) -> None:
-        """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child."""
+    def __init__(
+        self, factory: str, options: Mapping[str, object], *, start_timeout_s: float, nice: int = 0
+    ) -> None:
+        """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child.
+
+        ``nice`` is by how much the child gives way to other processes.
+        """
         self._factory = factory
         self._options = dict(options)
         self._start_timeout_s = start_timeout_s
+        self._nice = nice
         self._child: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
         self._ended = False
@@ -62,7 +68,7 @@ class ModelProcess:
         self.close()
         began = time.monotonic()
         ours, theirs = _SPAWN.Pipe()
-        arguments = (self._factory, self._options, theirs, log.attached())
+        arguments = (self._factory, self._options, theirs, log.attached(), self._nice)
         child = _SPAWN.Process(target=_serve, args=arguments, name="model", daemon=True)
         # A terminal's Ctrl-C is for the worker alone; the child inherits the mask and is safe from its first moment.
         resource_tracker.ensure_running()  # or starting it, as the first spawn does, would unblock the signal again
@@ -164,7 +170,9 @@ def _serve(
     options: dict[str, object],
     connection: Connection,
     attached: tuple[str, Literal["json", "text"]] | None,
+    nice: int,
 ) -> None:
+    os.nice(nice)  # before there are threads, which each have a niceness of their own
     if attached is not None:
         log.attach(*attached)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -1,5 +1,6 @@
 """What a worker is made of and what it may take on."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -30,6 +31,12 @@ class WorkerLimits:
     batch_audio_s: float
     predict_timeout_s: float
     confidence_threshold: float
+    sla_high_s: float = math.inf
+    sla_low_s: float = math.inf
+
+    def target_s(self, lane: Lane) -> float:
+        """How long a job of a lane should take."""
+        return self.sla_high_s if lane is Lane.HIGH else self.sla_low_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,6 +218,7 @@ class Settler:
                 "status": status,
                 "enqueued_at": lease.job.enqueued_at,
                 "settled_at": self._clock(),
+                "batch": lease.job.upload.batch,
                 "failures": lease.history,
                 **fields,
             }

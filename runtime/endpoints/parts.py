@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from earmark.audit import Auditing
 from earmark.ports import Clock
 from earmark.settings import Settings
 from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
+from runtime.batch_progress import BatchCounting
 from runtime.endpoints.access import AccessLog
+from runtime.endpoints.analysis_parts import AnalysisParts
 from runtime.endpoints.authentication import Authentication
 from runtime.endpoints.limiting import Limiting
 from runtime.endpoints.waiting import WaitingRoom
@@ -28,7 +31,13 @@ class ApiParts:
     authentication: Authentication
     limiting: Limiting
     access: AccessLog
+    """Where each look at a customer's data is written down before it is shown."""
+    audit: Auditing
+    """Where each change is written down before it is made."""
     waiting: WaitingRoom
+    analyses: AnalysisParts
+    counting: BatchCounting
+    """Counts of batches, remembered for some seconds."""
     stopping: Callable[[], bool] = lambda: False
     """Whether the service is about to end, so that long answers should."""
 

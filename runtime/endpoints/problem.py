@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
 from earmark.log import masked
@@ -145,10 +146,20 @@ def _malformed(_: Request, error: Exception) -> JSONResponse:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", first, errors=errors).response()
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
-    return Problem(error.status_code, kind, str(error.detail), headers=error.headers or {}).response()
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    return Problem(error.status_code, kind, str(error.detail), headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of an address; the framework names those of the first route alone."""
+    paths = request.app.openapi()["paths"]
+    found = (item for path, item in paths.items() if compile_path(path)[0].match(request.scope["path"]))
+    return sorted({method.upper() for item in found for method in item})
 
 
 def _broken(_: Request, error: Exception) -> JSONResponse:

@@ -19,6 +19,7 @@ from runtime.gcp.notifications import Notifications
 from runtime.gcp.object_store import GcsObjectStore
 from runtime.gcp.pubsub_queue import PubSubQueue
 from runtime.gcp.setup import make_buckets, make_notifications, make_queues
+from runtime.gcp.signed_uploads import UploadSigner
 from runtime.gcp.spool import Spool
 from runtime.gcp.tries import Tries
 from runtime.gcp.uploads import Uploads
@@ -129,6 +130,7 @@ def connect_gcp(settings: Settings, clock: Clock) -> Backend:
         publish_notice=Notifier(cloud.clients.publisher, cloud.names.topic(NOTICES)).publish,
         upload_bucket=cloud.names.bucket(UPLOADS),
         short_name=cloud.names.short,
+        sign_upload=UploadSigner(lambda: cloud.clients.storage, cloud.names.bucket(UPLOADS)).sign,
         listen=lambda arrive: (
             Notifications(
                 subscriber=cloud.clients.subscriber, subscription=cloud.names.subscription(UPLOADS), arrive=arrive

@@ -14,8 +14,8 @@ from sqlglot.generators.sqlite import SQLiteGenerator
 
 from earmark.errors import ConfigurationError
 
-_ISO: Final = ("%Y", "-", "%m", "-", "%d", "T", "%H", ":", "%M", ":", "%S")
-_WIDTHS: Final = {"%Y": 4}
+_ISO: Final = ("%Y", "-", "%m", "-", "%d", "T", "%H", ":", "%M", ":", "%S", ".", "%f")
+_WIDTHS: Final = {"%Y": 4, "%f": 6}
 """Of a part in characters: two, where nothing is said, and one for what stands between."""
 _CUTS: Final = {"DAY": 10, "HOUR": 13, "MINUTE": 16}
 _ZERO: Final = "0000-01-01T00:00:00.000000Z"

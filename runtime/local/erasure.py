@@ -18,7 +18,7 @@ from earmark.errors import InputRejected
 from earmark.ports import Clock, ObjectStore
 from earmark.wire import decode_job
 from retention.stores import ErasableStore, Erased, ErasureRequest, ObjectsStore
-from runtime.erasure_stores import mentions, names_any, reading
+from runtime.erasure_finds import mentions, names_any, reading
 from runtime.local.database import translated
 from runtime.local.queue_statements import SCHEMA
 from runtime.local.strangers import StrangersStore
@@ -37,6 +37,7 @@ DATA_FILES: Final = {
     "objects": "the stores of buckets",
     "scratch": "scratch",
     "workers": "names of workers; about no customer",
+    "access": "looks on their way into the audit log, under pseudonyms",
     PLANS: "plans",
 }
 """Each entry of the data folder, logs and locks of a database with it, and the store that answers for it."""

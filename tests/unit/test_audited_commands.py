@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "ab status": READS,
     "alive": READS,
     "analyze": ("uploads.analyze",),
+    "api": READS,  # what its callers change is written down call by call
     "audit list": READS,
     "audit verify": READS,  # --repair writes rows again that the links have
     "calibrate": FILES,
@@ -70,8 +71,23 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "route": ("uploads.route", "uploads.listen", "uploads.reconcile"),
     "spend": READS,
     "status": READS,
+    "tenant add": ("tenant.add",),
+    "tenant key": ("tenant.key",),
+    "tenant keys": READS,
+    "tenant limit": ("tenant.change",),
+    "tenant list": READS,
+    "tenant revoke": ("tenant.revoke",),
+    "tenant set": ("tenant.change",),
     "threshold": READS,
+    "up": READS,  # what it starts says what it does
     "validate": FILES,
+    "webhook add": ("webhook.add",),
+    "webhook enable": ("webhook.enable",),
+    "webhook list": READS,
+    "webhook remove": ("webhook.remove",),
+    "webhook replay": ("webhook.replay",),
+    "webhook rotate": ("webhook.rotate",),
+    "webhook test": READS,  # a call, and its row
     "work": ("dlq.expire", "dlq.quarantine"),  # what it settles was ordered by who routed it, and is a row of its own
 }
 """Each command and what it writes down before it changes something; add yours."""

@@ -27,7 +27,15 @@ def composed(confidence: float | None, *, leased_s: float = 3, now_s: float = 5)
         decode_s=0.25,
         now=EPOCH + timedelta(seconds=now_s),
         threshold=0.8,
+        target_s=5.0,
     )
+
+
+@pytest.mark.parametrize(("now_s", "late"), [(5, False), (5.1, True)])
+def test_a_record_says_that_it_came_late(now_s: float, late: bool) -> None:  # noqa: FBT001  # a parameter
+    """Later than a job of its lane should be; just in time is in time."""
+    timings = composed(0.9, now_s=now_s).timings
+    assert (timings.total_s, timings.late) == (now_s, late)
 
 
 @pytest.mark.parametrize(("confidence", "review"), [(0.79, True), (0.8, False), (0.9, False), (None, True)])

@@ -1,5 +1,7 @@
 """A model in a child process: what the parent sees when it answers, crashes, hangs or is not there."""
 
+import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,18 @@ def test_answers_and_survives(tmp_path: Path) -> None:
             model.predict([clip(tmp_path, "crash")], timeout_s=60)
         assert model.predict([clip(tmp_path, "none"), clip(tmp_path, "fine")], timeout_s=60)[0] is None
         assert model.loads == 2
+    finally:
+        model.close()
+
+
+def test_a_model_gives_way(tmp_path: Path) -> None:
+    """The child is as nice as it was told to be; this process stays as it was."""
+    model, before = ModelProcess("tests.models:scripted", {}, start_timeout_s=60, nice=7), os.nice(0)
+    try:
+        model.start()
+        [child] = [each for each in multiprocessing.active_children() if each.name == "model"]
+        assert os.getpriority(os.PRIO_PROCESS, child.pid or 0) == before + 7
+        assert os.nice(0) == before
     finally:
         model.close()
 

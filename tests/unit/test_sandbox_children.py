@@ -56,6 +56,17 @@ def test_killed_in_the_middle_of_a_file(tmp_path: Path) -> None:
     assert all(gone(pid) for pid in killed)
 
 
+def test_decoders_can_be_started_ahead_and_give_way(tmp_path: Path) -> None:
+    """All of them, as nice as they were told to be; files are decoded by those that are there."""
+    before = os.nice(0)
+    with DecoderPool(2, DecodeLimits(wall_s=60.0, nice=7), tmp_path / "scratch") as pool:
+        pool.start()
+        pids = set(pool.pids)
+        assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in pids] == [before + 7] * 2
+        pool.discard(pool.decode("job", *saved(tmp_path / "good.wav", example("wav", 0.2))))
+        assert set(pool.pids) == pids
+
+
 def test_the_cpu_limit_holds(tmp_path: Path) -> None:
     """A file that computes for longer than it may is too costly, at the first try."""
     with DecoderPool(1, LIMITS, tmp_path / "scratch", program=("-c", THRIFTY)) as pool:

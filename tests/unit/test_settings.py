@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from earmark.errors import ConfigurationError
-from earmark.settings import Settings, load, shown
+from earmark.settings import YIELDING_NICE, Settings, load, shown
 from runtime.settings_page import settings_page
 
 
@@ -50,3 +50,8 @@ def test_a_secret_is_not_shown() -> None:
     """``earmark config`` says that a key is set, and not what it is."""
     assert shown(SecretStr("sk-123")) == "********"
     assert (shown(SecretStr("")), shown(None), shown(3)) == ("", "", "3")
+
+
+def test_who_yields_is_nice() -> None:
+    """By default nobody gives way."""
+    assert (load({}).settings.niceness, load({"EARMARK_YIELDING": "true"}).settings.niceness) == (0, YIELDING_NICE)

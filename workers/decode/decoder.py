@@ -223,6 +223,7 @@ def main() -> None:
     jail.die_with_parent(sys.stdin.fileno())
     jail.ignore_signals()
     limits = DecodeLimits(**json.loads(sys.argv[1]))
+    os.nice(limits.nice)
     channel = socket.socket(fileno=int(sys.argv[2]))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     rehearse()

@@ -40,6 +40,8 @@ class DecodeLimits:
     """Address space of a child, libraries included."""
     files_per_child: int = 500
     """Files after which a child is replaced, so that nothing a file left behind lives long."""
+    nice: int = 0
+    """By how much a child gives way to other processes, as ``nice`` has it."""
 
     @property
     def cpu_s(self) -> float:

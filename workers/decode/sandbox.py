@@ -104,6 +104,16 @@ class DecoderPool:
         finally:
             os.close(source)
 
+    def start(self) -> None:
+        """Start all children now rather than with the first files; raises ``Unavailable`` when one does not."""
+        waiting = [self._slots.get() for _ in range(self._size)]
+        try:
+            for number, child in enumerate(waiting):
+                waiting[number] = child or self._start()
+        finally:
+            for child in waiting:
+                self._slots.put(child)
+
     def discard(self, clip: Clip) -> None:
         """Delete a clip's file."""
         clip.path.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""``make_analysis_parts``: what the endpoints of analyses and uploads work with, from the adapters of a backend."""
+
+from earmark.clock import utc_now
+from earmark.ports import Clock
+from earmark.settings import Settings
+from retention.tombstones import Tombstones
+from router.router import Router
+from runtime.analysis_erasing import AnalysisErasing
+from runtime.api_metrics import ApiMetrics
+from runtime.backend import Backend
+from runtime.chores import Chore, every
+from runtime.direct_uploads import DirectUploads
+from runtime.endpoints.analysis_parts import AnalysisParts, Streams
+from runtime.endpoints.bodies import Bodies
+from runtime.idempotency import IdempotencyKeys
+from runtime.job_requests import JobRequests
+from runtime.readiness import Readiness, probes_of
+from runtime.submission import Submission
+from runtime.wiring import make_arrivals
+
+SWEEP_EVERY_S = 300.0
+
+
+def make_analysis_parts(settings: Settings, backend: Backend, router: Router, clock: Clock = utc_now) -> AnalysisParts:
+    """The parts.
+
+    Args:
+        settings: limits.
+        backend: the adapters.
+        router: decides where a job goes.
+        clock: the present.
+
+    Raises:
+        ConfigurationError: a file that the settings name cannot be read.
+    """
+    requests = JobRequests(backend.state, backend.results, clock)
+    arrivals = make_arrivals(settings, backend, clock=clock)
+    return AnalysisParts(
+        bodies=Bodies(backend.scratch, most_bytes=settings.api_body_max_bytes, within_s=settings.api_body_s),
+        submission=Submission(
+            backend,
+            router,
+            requests,
+            max_input_bytes=settings.max_input_bytes,
+            clock=clock,
+            refuse=Tombstones(backend.state, clock).refuse,
+        ),
+        requests=requests,
+        idempotency=IdempotencyKeys(backend.state, clock),
+        uploads=DirectUploads(
+            backend,
+            requests,
+            arrive=arrivals.arrive,
+            identity=router.identity,
+            valid_s=settings.upload_url_s,
+            clock=clock,
+        ),
+        streams=Streams(settings.api_streams),
+        erasing=AnalysisErasing(settings, backend, requests, clock),
+        readiness=Readiness(probes_of(backend, settings.data)),
+        metrics=ApiMetrics(backend.depths),
+    )
+
+
+def sweeps_of(parts: AnalysisParts) -> Chore:
+    """The step that forgets what is over, and queues again what nobody knows any more."""
+
+    def sweep() -> None:
+        parts.requests.sweep(parts.submission.again)
+        parts.idempotency.sweep()
+        parts.uploads.sweep()
+
+    return every(SWEEP_EVERY_S, sweep)

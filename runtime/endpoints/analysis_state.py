@@ -1,0 +1,137 @@
+"""``AnalysisState``: an analysis as customers see it, whatever has become of it so far."""
+
+import re
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import AwareDatetime, Field
+from starlette.requests import Request
+
+from earmark.domain import Analysis, JobId, Record
+from earmark.errors import InputFault
+from earmark.log import masked
+from earmark.metadata import Frozen
+from runtime.endpoints.parts import parts_of
+from runtime.job_requests import JobRequest
+
+_REMEDIES: Final[dict[str, str]] = {
+    InputFault.TOO_LARGE: "Split it, or send it in a smaller format.",
+    InputFault.TOO_LONG: "Split it, or ask for a higher limit.",
+    InputFault.ERASED: "It was erased on request; ask for it to be taken again.",
+    InputFault.NOT_FOUND: "Send it again.",
+    InputFault.UNREADABLE: "Send it again.",
+    InputFault.REGION: "Ask for a model in your region.",
+}
+"""What a customer can do, where the usual remedy is one for whoever runs the service."""
+_AGAIN: Final = "Send it again later; when it fails again, tell whoever runs the service."
+_INSIDE: Final = re.compile(r"(?:file|gs):/\S*|(?<![\w/])/(?:[^\s/]+/)+\S*")
+"""Addresses and paths."""
+
+
+class AnalysisStatus(StrEnum):
+    """How far an analysis has come."""
+
+    QUEUED = "queued"
+    """It waits, or is being made."""
+    DONE = "done"
+    REJECTED = "rejected"
+    """The audio is at fault; sending it again does not help."""
+    FAILED = "failed"
+    """Every try failed."""
+
+
+class AnalysisError(Frozen):
+    """Why there is no analysis."""
+
+    kind: str = Field(description="A closed word, as `not_audio`.", examples=["damaged"])
+    message: str = Field(description="For a person.", examples=["The audio cannot be decoded."])
+    remedy: str = Field(description="What to do about it.", examples=["Export or send it again."])
+
+
+class AnalysisLinks(Frozen):
+    """Where there is more."""
+
+    self: str = Field(examples=["https://api.example/v1/analyses/5f2b8c0de4a94a1b8d2c4e6f70819a3b"])
+    events: str = Field(description="Server-sent events until it has ended.")
+    export: str | None = Field(description="The analysis in other formats; `null` = there is none yet.")
+
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "id": "5f2b8c0de4a94a1b8d2c4e6f70819a3b",
+    "status": "queued",
+    "created_at": "2026-03-01T12:00:00Z",
+    "settled_at": None,
+    "analysis": None,
+    "error": None,
+    "links": {
+        "self": "https://api.example/v1/analyses/5f2b8c0de4a94a1b8d2c4e6f70819a3b",
+        "events": "https://api.example/v1/analyses/5f2b8c0de4a94a1b8d2c4e6f70819a3b/events",
+        "export": None,
+    },
+}
+
+
+class AnalysisState(Frozen):
+    """One analysis."""
+
+    model_config = Frozen.model_config | {"json_schema_extra": {"example": EXAMPLE}}
+    id: JobId = Field(description="The same audio of the same customer has the same id.")
+    status: AnalysisStatus = Field(description="`queued`, `done`, `rejected` (the audio is at fault) or `failed`.")
+    created_at: AwareDatetime = Field(description="When the audio came.")
+    settled_at: AwareDatetime | None = Field(description="When it ended; `null` = it has not.")
+    analysis: Analysis | None = Field(description="What the audio is; only with `done`.")
+    error: AnalysisError | None = Field(description="Why there is no analysis; only with `rejected` and `failed`.")
+    links: AnalysisLinks
+
+
+def state_of(record: Record, request: Request) -> AnalysisState:
+    """One that has ended."""
+    return AnalysisState(
+        id=record.job_id,
+        status=AnalysisStatus(record.status),
+        created_at=record.enqueued_at,
+        settled_at=record.settled_at,
+        analysis=record.analysis,
+        error=_error(record),
+        links=links_of(record.job_id, request, done=record.status == "done"),
+    )
+
+
+def queued(asked: JobRequest, request: Request) -> AnalysisState:
+    """One that has not."""
+    return AnalysisState(
+        id=asked.job_id,
+        status=AnalysisStatus.QUEUED,
+        created_at=asked.asked_at,
+        settled_at=None,
+        analysis=None,
+        error=None,
+        links=links_of(asked.job_id, request, done=False),
+    )
+
+
+def links_of(job_id: str, request: Request, *, done: bool) -> AnalysisLinks:
+    """Where there is more of an analysis."""
+    own = f"{base_url(request)}/v1/analyses/{job_id}"
+    return AnalysisLinks(self=own, events=f"{own}/events", export=f"{own}/export" if done else None)
+
+
+def base_url(request: Request) -> str:
+    """Where the API is reached, without a slash at the end."""
+    return (parts_of(request).settings.api_url or str(request.base_url)).rstrip("/")
+
+
+def error_of(kind: str, message: str, remedy: str) -> AnalysisError:
+    """A fault, without addresses and paths of ours, and with a remedy for customers."""
+    inside = "EARMARK_" in remedy or "`earmark" in remedy
+    better = _REMEDIES.get(kind) or (_AGAIN if inside or not remedy else remedy)
+    return AnalysisError(kind=kind, message=_INSIDE.sub("the audio", masked(message)), remedy=better)
+
+
+def _error(record: Record) -> AnalysisError | None:
+    if record.status == "done":
+        return None
+    if not record.failures:
+        return error_of("unknown", "It was not said why.", "")
+    failure = record.failures[-1]
+    return error_of(failure.kind, failure.message, failure.remedy)

@@ -1,0 +1,35 @@
+"""``open_steps``: what a router does beside routing uploads: it feeds and follows batches, and calls webhooks."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from earmark.clock import utc_now
+from earmark.ports import Clock
+from earmark.settings import Settings
+from runtime.backend import Backend
+from runtime.router_loop import Step
+from runtime.webhook_parts import make_courier
+from runtime.wiring import make_feeding, make_following
+
+FEED_S: Final = 0.5
+FOLLOW_S: Final = {"local": 2.0, "gcp": 30.0}
+"""Seconds between looks at batches that were fed, by backend: in BigQuery each look costs money."""
+CALL_S: Final = 0.25
+
+
+@contextmanager
+def open_steps(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Iterator[list[Step]]:
+    """The steps, each for a thread of its own; leaving the context ends their threads."""
+    with ExitStack() as stack:
+        feeding = make_feeding(settings, backend, clock)
+        stack.callback(feeding.close)
+        following = make_following(settings, backend, clock)
+        stack.callback(following.close)
+        courier = make_courier(settings, backend, clock)
+        stack.callback(courier.close)
+        yield [
+            Step("batches.feed", feeding.run_once, FEED_S),
+            Step("batches.follow", following.follow_once, FOLLOW_S[settings.backend]),
+            Step("webhooks.call", courier.run_once, CALL_S),
+        ]
