@@ -51,8 +51,9 @@ fix: $(DEV)/.made ## Mend what the linter can mend, and format
 bench: $(BENCH)/.made ## Measure every figure in the README and write it there
 	$(BENCH)/bin/python -m benchmarks
 
-docs: $(DEV)/.made ## Write docs/settings.md and what the demo prints into the README
+docs: $(DEV)/.made ## Write docs/settings.md, docs/openapi.json and what the demo prints into the README
 	$(DEV)/bin/python -m runtime.settings_page
+	$(DEV)/bin/python -m runtime.openapi_page
 	$(DEV)/bin/python -m benchmarks.demo
 
 clean: ## Remove environments and caches, keep data

@@ -34,6 +34,7 @@ class DeliveryRow(Row):
     """One row per call of a customer's webhook."""
 
     table = "deliveries"
+    indexes = (Index("deliveries_of_endpoint", ("tenant", "endpoint", "row_id")),)
     endpoint: str
     """Id of the webhook."""
     event: str

@@ -94,6 +94,11 @@ def read_key(text: str) -> tuple[str, str] | None:
     return found[2], _digest(text)
 
 
+def is_key_id(text: str) -> bool:
+    """Whether it can be the id of a key."""
+    return _ID.fullmatch(text) is not None
+
+
 class Keys:
     """Objects ``keys/ID.json`` of the state store; safe to use from several threads and processes.
 
@@ -133,7 +138,7 @@ class Keys:
         """
         key = new.key
         for _ in range(ATTEMPTS):
-            ring, generation, found = self._room(key.tenant)
+            ring, generation, found = self._room(key.tenant, besides=key.id)
             known = [entry for entry in ring.keys if found[entry[0]] is not None or self._is_made(entry)]
             ended = [entry for entry in known if not self._is_active(entry, found)]
             gone = ended[: max(0, len(known) + 1 - KEPT)]
@@ -156,7 +161,7 @@ class Keys:
         Raises:
             ConfigurationError: the object of that name is no key.
         """
-        found = self._find(key_id) if _ID.fullmatch(key_id) else None
+        found = self._find(key_id) if is_key_id(key_id) else None
         return found[0] if found else None
 
     def of(self, tenant: str) -> list[ApiKey]:
@@ -171,7 +176,7 @@ class Keys:
             ConfigurationError: there is no such key.
         """
         for _ in range(ATTEMPTS):
-            found = self._find(key_id) if _ID.fullmatch(key_id) else None
+            found = self._find(key_id) if is_key_id(key_id) else None
             if found is None:
                 message = f"There is no key {key_id!r}.  `earmark tenant keys NAME` lists those of a customer."
                 raise ConfigurationError(message)
@@ -190,8 +195,10 @@ class Keys:
             return
         self._write(_name(key_id), found[0].model_copy(update={"used_at": now}), found[1])
 
-    def _room(self, tenant: str) -> tuple[_Ring, int, dict[str, ApiKey | None]]:
+    def _room(self, tenant: str, besides: str = "") -> tuple[_Ring, int, dict[str, ApiKey | None]]:
+        """The ring without one key, which is being added: the store may have kept an attempt whose answer was lost."""
         ring, generation = self._ring(tenant)
+        ring = _Ring(keys=tuple(entry for entry in ring.keys if entry[0] != besides))
         found = {key_id: self.find(key_id) for key_id, _ in ring.keys}
         active = [entry[0] for entry in ring.keys if self._is_active(entry, found)]
         if len(active) >= ACTIVE_MAX:

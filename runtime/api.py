@@ -12,6 +12,7 @@ from runtime.api_metrics import Measured
 from runtime.endpoints import analyses, batches, events, exports, health, listing, uploads, webhooks
 from runtime.endpoints.parts import ApiParts
 from runtime.endpoints.problem import add_problems
+from runtime.endpoints.small_bodies import SmallBodies
 
 TITLE: Final = "Earmark"
 DESCRIPTION: Final = """Turns audio into trustworthy metadata, each field with a confidence that means something.
@@ -42,6 +43,7 @@ def make_api(parts: ApiParts) -> FastAPI:
 
     app = FastAPI(title=TITLE, description=DESCRIPTION, version=version("earmark"), lifespan=lifespan)
     app.state.parts = parts
+    app.add_middleware(SmallBodies, within_s=parts.settings.api_body_s)
     app.add_middleware(Measured, metrics=parts.analyses.metrics)
     add_problems(app)
     for endpoints in _ENDPOINTS:

@@ -56,17 +56,19 @@ class BatchFollowing:
         Raises:
             Unavailable: the register cannot be reached.
         """
-        done = 0
         places = list(self._batches.open())
         self._again = {batch: pages for batch, pages in self._again.items() if any(batch == each for _, each in places)}
-        for tenant, batch_id in places:
-            try:
-                found = self._batches.find(tenant, batch_id)
-                if found is not None and found.batch.state is BatchState.FED:
-                    done += self._follow(found)
-            except (Unavailable, ConfigurationError, ObjectMissing) as error:
-                event(_log, "batch.not_followed", level=logging.WARNING, batch=batch_id, error=str(error))
-        return done
+        return sum(self.follow(tenant, batch_id) for tenant, batch_id in places)
+
+    def follow(self, tenant: str, batch_id: str) -> int:
+        """The same for one batch; what is away now is asked again next time."""
+        try:
+            found = self._batches.find(tenant, batch_id)
+            if found is not None and found.batch.state is BatchState.FED:
+                return self._follow(found)
+        except (Unavailable, ConfigurationError, ObjectMissing) as error:
+            event(_log, "batch.not_followed", level=logging.WARNING, batch=batch_id, error=str(error))
+        return 0
 
     def close(self) -> None:
         """End the threads."""

@@ -4,9 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from typing import Final
 
+from runtime.batch_format import ResultFormat
 from runtime.batch_results import EntryResult
 from runtime.exports.columns import COLUMNS, Cell, Kind, as_text, cells
 
@@ -19,21 +19,6 @@ OWN_COLUMNS: Final[Mapping[str, Kind]] = {
 }
 """Of an entry, before those of every analysis."""
 ALL_COLUMNS: Final[Mapping[str, Kind]] = {**OWN_COLUMNS, **COLUMNS}
-
-
-class ResultFormat(StrEnum):
-    """How results are written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
-
-    @property
-    def media_type(self) -> str:
-        """Of the stream."""
-        return {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}.get(
-            self, "application/vnd.apache.parquet"
-        )
 
 
 def as_bytes(results: Iterable[EntryResult], form: ResultFormat) -> Iterator[bytes]:

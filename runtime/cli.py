@@ -16,6 +16,7 @@ from earmark.vocabulary import Lane
 from runtime import exit_status
 from runtime.ab import ab
 from runtime.audit import audit
+from runtime.batch_commands import register as register_batches
 from runtime.calibration_commands import register as register_calibration
 from runtime.dlq import dlq
 from runtime.output import Format
@@ -43,6 +44,7 @@ app.add_typer(retention, name="retention")
 app.add_typer(audit, name="audit")
 app.add_typer(tenant, name="tenant")
 app.add_typer(webhook, name="webhook")
+register_batches(app)
 register_serve(app)
 register_calibration(app)
 register_validate(app)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 from earmark.errors import InputRejected, ObjectMissing, PreconditionFailed
 from earmark.ports import ObjectInfo, ObjectStore
@@ -22,7 +23,7 @@ class BatchesStore:
     name = "batches"
     holds = "names of batches and files, in manifests that are being worked through"
     remains = ""
-    remains_for = None
+    remains_for: timedelta | None = None
 
     def __init__(self, state: ObjectStore, *, upload_bucket: str) -> None:
         """Take the state store and the full name of the upload bucket."""

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from earmark.metadata import AudioMetadata, Rated
 from runtime.explain import explained
+from runtime.exports.columns import inert
 from runtime.result import Result
 
 UNCLEAR = 0.5
@@ -153,16 +154,8 @@ class Csv(_Open):
                     for field in ("genres", "moods", "instruments", "tags")
                 },
             }
-        self._rows.writerow({name: _inert(value) for name, value in row.items()})
+        self._rows.writerow({name: inert(value) if isinstance(value, str) else value for name, value in row.items()})
         self._stream.flush()
-
-
-def _inert(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets a leading apostrophe (OWASP, CSV injection)."""
-    if not isinstance(value, str):
-        return value
-    text = value.replace("\r\n", "\n").replace("\r", "\n")  # Python before 3.13 would leave a lone one unquoted
-    return f"'{text}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 HEARD_CHARS = 62

@@ -25,8 +25,8 @@ from runtime.wiring import connect
 
 DEAD = "dead"
 """The queue of buried jobs, which go on to the store of dead letters."""
-PARTS = ("ab_evidence_", "ab_span")
-"""Beginnings of queries that are parts of `earmark ab report` and say nothing by themselves."""
+PARTS = ("ab_evidence_", "ab_span", "audio_of_day")
+"""Beginnings of queries that are parts of something else, as `earmark ab report`, and say nothing by themselves."""
 WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
 

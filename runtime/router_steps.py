@@ -9,7 +9,7 @@ from earmark.ports import Clock
 from earmark.settings import Settings
 from runtime.backend import Backend
 from runtime.router_loop import Step
-from runtime.webhook_parts import make_courier
+from runtime.webhook_parts import make_announcing, make_courier
 from runtime.wiring import make_feeding, make_following
 
 FEED_S: Final = 0.5
@@ -24,7 +24,7 @@ def open_steps(settings: Settings, backend: Backend, clock: Clock = utc_now) -> 
     with ExitStack() as stack:
         feeding = make_feeding(settings, backend, clock)
         stack.callback(feeding.close)
-        following = make_following(settings, backend, clock)
+        following = make_following(settings, backend, make_announcing(settings, backend, clock).batch_ended, clock)
         stack.callback(following.close)
         courier = make_courier(settings, backend, clock)
         stack.callback(courier.close)

@@ -15,7 +15,7 @@ from earmark.ports import Clock
 from earmark.settings import Settings
 from earmark.vocabulary import Tier
 from router.access_scopes import AccessScope
-from router.keys import ApiKey, Keys, read_key
+from router.keys import ApiKey, Keys, is_key_id, read_key
 from router.tenant import Tenant
 from router.tenant_register import TenantRegister
 from router.tiers import load_tiers
@@ -193,8 +193,8 @@ def revoke_key(settings: Settings, which: str) -> None:
     key_id = which if read is None else read[0]
     found = desk.keys.find(key_id)
     if found is None:
-        shown_id = key_id if read is not None or not which.startswith("em_") else "of that text: it was copied wrongly"
-        message = f"There is no key {shown_id}.  `earmark tenant keys NAME` lists those of a customer."
+        what = f"key {key_id}" if is_key_id(key_id) else "such key: name its id, or all of it"
+        message = f"There is no {what}.  `earmark tenant keys NAME` lists those of a customer."
         raise ConfigurationError(message)
     state = found.state(utc_now())
     if state == "revoked":

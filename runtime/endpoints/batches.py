@@ -11,7 +11,8 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from earmark.errors import ConfigurationError, InputFault
 from router.batches.batch import MAX_NAME_CHARS, Batch, BatchState
-from runtime.batch_formats import ResultFormat, as_bytes
+from runtime.batch_format import ResultFormat
+from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_batches
 from runtime.batch_results import BatchResults
 from runtime.endpoints.analysis_state import error_of

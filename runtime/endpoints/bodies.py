@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.sniff import SNIFF_BYTES, sniff
 from runtime.endpoints.problem import Problem
+from runtime.endpoints.small_bodies import lift
 from workers.decode.scratch import Scratch
 
 FILE: Final = "file"
@@ -122,7 +123,16 @@ class Bodies:
                 self._scratch = None
 
     async def chunks(self, request: Request, most_bytes: int | None = None) -> AsyncIterator[bytes]:
-        """The body as it comes; raises ``Problem`` once it is too large or too slow."""
+        """A body as it comes, which is nowhere kept.
+
+        Args:
+            request: it has not been read yet.
+            most_bytes: of the body; ``None`` = what any body may have.
+
+        Raises:
+            Problem: it is too large, too slow or compressed.
+        """
+        lift(request)
         most = self._most_bytes if most_bytes is None else most_bytes
         if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
             remedy = "Send the bytes of the file as they are."

@@ -1,16 +1,23 @@
 """``Caller``: whose key a request bears, checked and within its limits before an endpoint sees anything of it."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from earmark.errors import ConfigurationError
+from earmark.log import event
 from router.access_scopes import AccessScope
-from router.tenants import Tenant
+from router.keys import ApiKey
+from router.tenants import Tenant, Tenants
 from runtime.endpoints.parts import parts_of
+from runtime.endpoints.problem import Problem
 
+_log = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, description="A key of `earmark tenant key NAME`, as `Authorization: Bearer …`.")
 
 
@@ -34,13 +41,22 @@ def calling(scope: AccessScope) -> Callable[..., Caller]:
         parts = parts_of(request)
         address = request.client.host if request.client else ""
         key = parts.authentication.check(credentials.credentials if credentials else "", scope, address)
-        found = Caller(parts.tenants.find(key.tenant), key.id, key.scopes)
+        found = Caller(_customer(parts.tenants, key), key.id, key.scopes)
         headers = parts.limiting.admit(found.tenant)
         response.headers.update(headers)
         request.state.limit_headers = headers  # for answers that an endpoint makes itself
         return found
 
     return caller
+
+
+def _customer(tenants: Tenants, key: ApiKey) -> Tenant:
+    try:
+        return tenants.find(key.tenant)
+    except ConfigurationError as error:  # was taken out of the file of tenants, or its entry is spoilt
+        event(_log, "caller.unknown", level=logging.ERROR, key=key.id, error=str(error))
+        detail = f"The customer of the key {key.id} is not known here."
+        raise Problem(HTTPStatus.FORBIDDEN, "unknown_customer", detail, "Ask whoever runs the service.") from error
 
 
 Reads: Any = Annotated[Caller, Depends(calling(AccessScope.READ))]

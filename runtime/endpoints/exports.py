@@ -120,7 +120,7 @@ def _tagged(request: Request, parts: ApiParts, record: Record, analysis: Analysi
         remedy = "Send it again with keep=true, or ask for format=json, jsonld or csv."
         raise Problem(HTTPStatus.GONE, "audio_gone", "The audio of this analysis is not kept any more.", remedy)
     try:
-        _tagging().write(cast("BinaryIO", copy), tags_of(analysis, parts.settings.confidence_threshold))
+        _tagging().write(cast("BinaryIO", copy), container, tags_of(analysis, parts.settings.confidence_threshold))
         size_bytes = copy.seek(0, 2)
         copy.seek(0)
     except InputRejected as error:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from earmark.domain import JobId
 from earmark.metadata import Frozen, Probability
@@ -24,6 +25,18 @@ endpoints = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 PAGE: Final = 50
 PAGE_MOST: Final = 200
 _CURSOR_CHARS: Final = 200
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _written(value: object) -> object:
+    """A time as RFC 3339 has it; left alone, numbers would be taken for seconds since 1970."""
+    if isinstance(value, str) and _DATE.match(value) is None:
+        message = "write a time as 2026-03-01T12:00:00Z"
+        raise ValueError(message)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 _CURSOR: TypeAdapter[tuple[AwareDatetime, JobId]] = TypeAdapter(tuple[AwareDatetime, JobId])
 
 
@@ -96,8 +109,8 @@ def list_analyses(
     limit: Annotated[int, Query(ge=1, le=PAGE_MOST, description="Most items of the page.")] = PAGE,
     status: Annotated[EndedStatus | None, Query(description="Only those that ended so.")] = None,
     content_type: Annotated[ContentType | None, Query(description="Only this kind of sound.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Settled then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Settled before.")] = None,
+    since: Annotated[Moment | None, Query(description="Settled then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Settled before.")] = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1, description="At least so confident.")] = None,
     review: Annotated[bool | None, Query(description="Only those for a person to look at, or only others.")] = None,
 ) -> AnalysisPage:

@@ -117,33 +117,32 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _broken)
 
 
-def _problem(_: Request, error: Exception) -> JSONResponse:
+def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101  # registered for it alone, as are those below
-    return error.response()
+    return _answer(request, error)
 
 
-def _rejected(_: Request, error: Exception) -> JSONResponse:
+def _rejected(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, InputRejected)  # noqa: S101
-    return of_rejection(error).response()
+    return _answer(request, of_rejection(error))
 
 
-def _unavailable(_: Request, error: Exception) -> JSONResponse:
+def _unavailable(request: Request, error: Exception) -> JSONResponse:
     del error  # says which part, which is ours to know
     detail = "A part of the service cannot be reached at the moment."
     headers = {"Retry-After": str(RETRY_S)}
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, "Try again in a moment.", headers=headers
-    ).response()
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, "Try again in a moment.", headers=headers)
+    return _answer(request, problem)
 
 
-def _malformed(_: Request, error: Exception) -> JSONResponse:
+def _malformed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = [
         {"at": ".".join(str(part)[:80] for part in each["loc"]), "message": masked(str(each["msg"]))[:_CHARS]}
         for each in error.errors()[:20]
     ]
     first = f"{errors[0]['at']}: {errors[0]['message']}" if errors else "It is malformed."
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", first, errors=errors).response()
+    return _answer(request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed", first, errors=errors))
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -162,7 +161,15 @@ def _methods(request: Request) -> list[str]:
     return sorted({method.upper() for item in found for method in item})
 
 
-def _broken(_: Request, error: Exception) -> JSONResponse:
+def _broken(request: Request, error: Exception) -> JSONResponse:
     del error  # is in the log
     detail = "Something went wrong here; it was logged."
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail).response()
+    return _answer(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail))
+
+
+def _answer(request: Request, problem: Problem) -> JSONResponse:
+    """The answer, with what is left of the caller's limits where there was a caller."""
+    response = problem.response()
+    for name, value in getattr(request.state, "limit_headers", {}).items():
+        response.headers.setdefault(name, value)
+    return response

@@ -92,7 +92,7 @@ class UploadState(Frozen):
     summary="Ask where to put a large file",
     status_code=201,
     response_description="Where to put it.",
-    responses=answers(401, 403, 413, 422, 429, 503),
+    responses=answers(400, 401, 403, 408, 413, 422, 429, 503),
 )
 def create_upload(request: Request, response: Response, caller: Writes, asked: UploadRequest) -> UploadPlace:
     """Gives an address for one `PUT` of one file.  Once the file is there, it is analysed without further ado."""

@@ -1,8 +1,8 @@
 """The program that writes tags into an audio file of a stranger's; ``tagging.py`` starts it, one for each file.
 
-``python -m runtime.exports.tag_writer LIFELINE FILE``: descriptors of a pipe that closes when the parent dies, and of
-the file, which is changed in place.  The tags come as JSON on standard input.  It gives up the file system, the network
-and most of its memory before it looks at the first byte of the file.
+``python -m runtime.exports.tag_writer LIFELINE FILE CONTAINER``: descriptors of a pipe that closes when the parent dies
+and of the file, which is changed in place, and what kind it is.  The tags come as JSON on standard input.  It gives up
+the file system, the network and most of its memory before it looks at the first byte of the file.
 
 What the customer wrote there stays: a tag is written where there is none, or only a word that says nothing.
 """
@@ -24,17 +24,15 @@ ROOM_BYTES: Final = 16 * 2**20
 """By which the file may grow."""
 NOT_TAGGABLE: Final = 3
 """Exit status: it is none of the formats, or damaged."""
-KINDS: Final = (
-    mp3.MP3,
-    flac.FLAC,
-    oggvorbis.OggVorbis,
-    oggopus.OggOpus,
-    oggflac.OggFLAC,
-    oggspeex.OggSpeex,
-    mp4.MP4,
-    wave.WAVE,
-    aiff.AIFF,
-)
+KINDS: Final[Mapping[str, Any]] = {
+    "mp3": mp3.MP3,
+    "flac": flac.FLAC,
+    "mp4": mp4.MP4,
+    "wav": wave.WAVE,
+    "aiff": aiff.AIFF,
+}
+"""By container, as ``earmark.sniff`` calls it; of Ogg there are several."""
+_OGG: Final = (oggvorbis.OggVorbis, oggopus.OggOpus, oggflac.OggFLAC, oggspeex.OggSpeex)
 _SAYS_NOTHING: Final = frozenset({"", "other", "unknown", "none", "undefined", "und", "xxx", "0", "0.0"})
 """Words that programs write where nobody said anything."""
 _UTF8: Final = 3
@@ -112,13 +110,14 @@ def write_atoms(tags: Any, told: Mapping[str, Any]) -> None:
     tags[_FREEFORM + "EARMARK_ANALYSIS"] = [_ATOMS.MP4FreeForm(told["analysis"].encode())]
 
 
-def write(file: Any, told: Mapping[str, Any]) -> bool:
+def write(file: Any, container: str, told: Mapping[str, Any]) -> bool:
     """Write tags into an open file; whether it can bear any.
 
     Raises:
         mutagen.MutagenError: it is damaged.
     """
-    audio = mutagen.File(fileobj=file, options=KINDS)
+    kind = KINDS.get(container)
+    audio = mutagen.File(fileobj=file, options=_OGG) if kind is None else kind(fileobj=file)
     if audio is None:
         return False
     if audio.tags is None:
@@ -156,7 +155,7 @@ def main() -> int:
         jail.allow_cpu(CPU_S)
         jail.confine()
         try:
-            return 0 if write(file, told) else NOT_TAGGABLE
+            return 0 if write(file, sys.argv[3], told) else NOT_TAGGABLE
         except mutagen.MutagenError:
             return NOT_TAGGABLE
 

@@ -31,11 +31,12 @@ class Tagging:
         """Take how many files at the same time, and for how many seconds each; no process is started yet."""
         self._places, self._wall_s, self._turn_s = threading.BoundedSemaphore(at_once), wall_s, turn_s
 
-    def write(self, file: BinaryIO, tags: Tags) -> None:
+    def write(self, file: BinaryIO, container: str, tags: Tags) -> None:
         """Write tags into a file, in place.
 
         Args:
             file: it must be open for reading and writing, and have a descriptor.
+            container: what it is, one of ``TAGGED``.
             tags: what to write.
 
         Raises:
@@ -46,7 +47,7 @@ class Tagging:
             message = "Too many files are being tagged at the moment"
             raise Unavailable(message)
         try:
-            status = self._run(file, tags)
+            status = self._run(file, container, tags)
         finally:
             self._places.release()
         if status:
@@ -55,12 +56,12 @@ class Tagging:
             raise InputRejected(InputFault.UNSUPPORTED, message, _REMEDY)
         file.seek(0)
 
-    def _run(self, file: BinaryIO, tags: Tags) -> int:
+    def _run(self, file: BinaryIO, container: str, tags: Tags) -> int:
         """The exit status of the child."""
         ours, theirs = os.pipe()  # its other end closes when we die
         try:
             child = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                [sys.executable, *PROGRAM, str(ours), str(file.fileno())],
+                [sys.executable, *PROGRAM, str(ours), str(file.fileno()), container],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # it would be a stranger's words

@@ -67,7 +67,8 @@ def analysis_event(record: Record, api_url: str) -> WebhookEvent:
     if record.status != "done" and record.failures:
         data["error"] = {"kind": record.failures[-1].kind}
     kind = EventType.ANALYSIS_COMPLETED if record.status == "done" else EventType.ANALYSIS_FAILED
-    return _event(kind, record.tenant, record.job_id, record.settled_at, data)
+    moment = record.settled_at.isoformat()  # a job that failed may be done later, which is another event
+    return _event(kind, record.tenant, record.job_id, record.settled_at, data, moment)
 
 
 def batch_event(batch: Batch, api_url: str) -> WebhookEvent:
@@ -90,9 +91,12 @@ def batch_event(batch: Batch, api_url: str) -> WebhookEvent:
 
 def trial_event(tenant: str, endpoint: str, at: datetime) -> WebhookEvent:
     """A call to see whether it arrives."""
-    return _event(EventType.TEST, tenant, endpoint, at, {"id": endpoint})
+    return _event(EventType.TEST, tenant, endpoint, at, {"id": endpoint}, at.isoformat())
 
 
-def _event(kind: EventType, tenant: str, subject: str, at: datetime, data: dict[str, Any]) -> WebhookEvent:
-    digest = hashlib.sha256(f"{kind}\0{tenant}\0{subject}\0{at.isoformat()}".encode()).hexdigest()[:32]
+def _event(
+    kind: EventType, tenant: str, subject: str, at: datetime, data: dict[str, Any], which: str = ""
+) -> WebhookEvent:
+    """An event; ``which`` tells it from others of its kind about the same."""
+    digest = hashlib.sha256(f"{kind}\0{tenant}\0{subject}\0{which}".encode()).hexdigest()[:32]
     return WebhookEvent(id=f"evt_{digest}", type=kind, tenant=tenant, at=at, subject=subject, data=data)

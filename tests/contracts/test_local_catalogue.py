@@ -1,12 +1,13 @@
 """What the catalogue in SQLite does beside what every catalogue does: indexes, old files, long readings."""
 
+import pickle
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, ValidationError
 
 from earmark.errors import Unavailable
 from earmark.rows import CatalogueRow
@@ -69,6 +70,32 @@ def test_every_time_is_read_as_one() -> None:
         for kind in {*get_args(field.annotation), field.annotation} & {AwareDatetime, bool, float}:
             kinds.setdefault(name, set()).add(kind)
     assert kinds == {"packed": {bool}} | {name: {AwareDatetime} for name in subject._TIMES}
+
+
+def test_a_row_that_was_not_checked_is_like_one_that_was(path: Path) -> None:
+    """What is read can be compared, written, copied and sent to another process, and cannot be changed."""
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    checked = [row("acme/1", packed=True, delete_after=AT, expires_at=AT, notice="acme/2026-01-31"), row("acme/2")]
+    catalogue.record(checked)
+    found = list(catalogue.due([cutoff(0)]))
+    assert found == checked
+    assert [each.model_dump_json() for each in found] == [each.model_dump_json() for each in checked]
+    assert [each.__getstate__().keys() for each in found] == [each.__getstate__().keys() for each in checked]
+    assert [each.model_fields_set for each in found] == [set(CatalogueRow.model_fields)] * 2
+    assert pickle.loads(pickle.dumps(found)) == checked  # noqa: S301  # our own
+    assert found[1].model_copy(update={"tier": "pro"}) == checked[1].model_copy(update={"tier": "pro"})
+    with pytest.raises(ValidationError, match="frozen"):
+        found[0].tier = "pro"
+
+
+def test_a_sort_larger_than_its_memory_is_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit in the memory is sorted on the disk and comes in order, of several customers."""
+    monkeypatch.setattr(subject, "SORT_KIB", 64)
+    catalogue = LocalCatalogue(LocalWarehouse(path))
+    rows = [row(f"{number % 7}/{number:06d}", tenant=str(number % 7)) for number in range(5000)]
+    catalogue.record(rows)
+    found = list(catalogue.due([cutoff(0, str(tenant)) for tenant in range(7)]))
+    assert found == sorted(rows, key=lambda each: (each.tenant, each.name))
 
 
 def test_a_long_reading_sees_one_state(path: Path) -> None:

@@ -33,7 +33,11 @@ from retention.term import Term
 from retention.tiers import Tiers
 from retention.tombstones import Tombstones
 from router.dead_letters.letters import Letters
+from router.keys import Keys
+from router.tenant import Tenant
+from router.tenant_register import TenantRegister
 from runtime.backend import Backend
+from runtime.endpoints.access import AccessLog
 from runtime.erasure import ContentRequests, tenant_request
 from runtime.erasure_rows import TABLE_RULES
 from runtime.erasure_stores import BACKEND_FIELDS, STATE_FOLDERS, erasable_stores
@@ -153,6 +157,11 @@ def _furnish(house: House, voice: bytes) -> None:
         house.keep(bucket, f"{TENANT}/{SONG}", sound)
     house.keep("uploads", "other/song.wav", sound)
     Tiers(state, utc_now).observe({TENANT: "pro", "other": "free"})
+    for tenant in (TENANT, "other"):
+        TenantRegister(state).add(Tenant(name=tenant))
+        Keys(state, utc_now).add(Keys(state, utc_now).draft(tenant))
+    looks = AccessLog(house.data / "access", backend.audit, house.trail, utc_now)
+    looks.record(tenant=TENANT, key_id="0" * 12, action="analysis.read", target="1" * 32)
     notices = Notices(state, utc_now)
     theirs = row.model_copy(update={"tenant": "other", "name": "other/x", "content_sha256": None})
     for tenant, noticed in ((TENANT, row), ("other", theirs)):
@@ -219,6 +228,8 @@ def test_not_a_byte_is_left(house: House) -> None:
     removed = {each.name: each.removed for each in receipt.stores}
     for store in (
         "queues",
+        "keys",
+        "customers",
         "plans",
         "notices topic",
         "uploads",

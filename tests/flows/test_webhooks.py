@@ -1,5 +1,6 @@
 """Webhooks from the settled job to a real server, judged by the library of the Standard Webhooks project."""
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from earmark.clock import utc_now
 from earmark.domain import Record
 from earmark.errors import ConfigurationError, Unavailable
 from earmark.settings import Settings
+from router.batches.batch import BatchState
+from router.batches.batches import Batches
 from runtime.job_requests import JobRequests
 from runtime.webhook_parts import announcing_to_all, make_announcing, make_courier, make_desk
 from runtime.webhooks.courier import AT_ONCE, DELAYS, OLDEST
@@ -169,7 +172,7 @@ def test_jobs_of_batches_are_told_to_those_that_want_each(post: Post) -> None:
         post.add(each.url, each_of_batches=True)
         post.end("a", batch="0" * 32)
         job = make_job("b")
-        JobRequests(post.backend.state, post.backend.results, post.clock).add(job.id, make_upload("b"))
+        JobRequests(post.backend.state, post.backend.results, post.clock).add(job.id, make_upload("b"), None)
         post.end("b", batch="0" * 32)
         post.deliver()
     assert [json.loads(call.body)["data"]["id"] for call in plain.calls] == [job.id]
@@ -476,3 +479,35 @@ def test_the_settler_is_told_when_the_outbox_is_out_of_reach(post: Post, monkeyp
     record = Record(job_id=job.id, tenant="acme", status="done", enqueued_at=post.clock(), settled_at=post.clock())
     with pytest.raises(Unavailable):
         announcing.announce([record])
+
+
+def test_a_batch_that_ended_is_told_and_replayed(post: Post) -> None:
+    """With its state and the address of its results; told twice by whoever was killed, it is the same event."""
+    batches = Batches(post.backend.state, post.clock, max_entries=100)
+    made = batches.make("acme", io.BytesIO(b'{"uri": "gs://a/b.wav"}\n'), made_by="key:1", name="May")
+    ended = made.model_copy(update={"state": BatchState.ENDED, "ended_at": post.clock(), "queued": 3, "rejected": 1})
+    announcing = make_announcing(post.settings, post.backend, post.clock)
+    with Receiver() as receiver, Receiver() as other:
+        endpoint = post.add(receiver.url, events=[EventType.BATCH_COMPLETED])
+        post.add(other.url, events=[EventType.ANALYSIS_COMPLETED])
+        announcing.batch_ended(ended)
+        announcing.batch_ended(ended)
+        found = batches.find("acme", made.id)
+        assert found is not None
+        assert batches.save(found, ended) is not None
+        post.deliver()
+        [call] = receiver.calls
+        assert post.desk.replay(endpoint, call.headers["webhook-id"], "ada") is not None
+        post.deliver()
+    assert other.calls == []
+    assert [each.body for each in receiver.calls] == [call.body] * 2
+    assert json.loads(call.body)["data"] == {
+        "id": made.id,
+        "name": "May",
+        "status": "ended",
+        "entries": 4,
+        "links": {
+            "self": f"https://api.example/v1/batches/{made.id}",
+            "results": f"https://api.example/v1/batches/{made.id}/results",
+        },
+    }

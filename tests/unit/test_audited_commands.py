@@ -31,6 +31,10 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "api": READS,  # what its callers change is written down call by call
     "audit list": READS,
     "audit verify": READS,  # --repair writes rows again that the links have
+    "batch cancel": ("batch.cancel",),
+    "batch list": READS,
+    "batch results": FILES,
+    "batch show": READS,
     "calibrate": FILES,
     "config": READS,
     "dlq discard": ("dlq.discard",),
@@ -71,6 +75,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "route": ("uploads.route", "uploads.listen", "uploads.reconcile"),
     "spend": READS,
     "status": READS,
+    "submit": ("batch.make",),
     "tenant add": ("tenant.add",),
     "tenant key": ("tenant.key",),
     "tenant keys": READS,

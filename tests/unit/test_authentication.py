@@ -14,7 +14,7 @@ from router.access_scopes import AccessScope
 from router.keys import ApiKey, Keys
 from runtime.endpoints.authentication import BAD_MAX, Authentication
 from runtime.endpoints.caller import Reads
-from runtime.endpoints.problem import Problem
+from runtime.endpoints.problem import Problem, not_found
 from runtime.local.object_store import LocalObjectStore
 from tests.api_world import ApiWorld
 from tests.clock import ManualClock
@@ -202,6 +202,10 @@ def api(tmp_path: Path) -> Iterator[ApiWorld]:
     """An API with one endpoint of its own."""
     with ApiWorld(tmp_path) as world:
 
+        @world.app.get("/v1/nothing")
+        def nothing(caller: Reads, number: int = 0) -> None:
+            raise Unavailable if number else not_found()
+
         @world.app.get("/v1/name")
         def name(caller: Reads) -> dict[str, str]:
             return {"name": caller.tenant.name, "tier": caller.tenant.tier}
@@ -224,6 +228,36 @@ def test_over_http(api: ApiWorld) -> None:
         assert refused.json()["type"] == "urn:earmark:problem:no_key"
     writes = api.client("acme", [AccessScope.WRITE])
     assert writes.get("/v1/name").status_code == 403
+
+
+def test_problems_say_what_is_left_too(api: ApiWorld) -> None:
+    """Each counted; one without a caller says nothing."""
+    client = api.client("acme")
+    for left, (path, status) in enumerate(
+        [("/v1/nothing", 404), ("/v1/nothing?number=1", 503), ("/v1/nothing?number=x", 422)], start=1
+    ):
+        answer = client.get(path)
+        assert answer.status_code == status
+        assert answer.headers["RateLimit"].startswith(f'"requests";r={6000 - left};')
+    assert "RateLimit" not in api.anybody().get("/v1/nothing").headers
+
+
+def test_a_customer_who_was_taken_out_of_the_file_is_shut_out(tmp_path: Path) -> None:
+    """Its key is good and nobody's: 403, and no error of ours."""
+    file = tmp_path / "tenants.toml"
+    file.write_text("[other]\n")
+    with ApiWorld(tmp_path, tenants=file) as world:
+
+        @world.app.get("/v1/name")
+        def name(caller: Reads) -> str:
+            return str(caller.tenant.name)
+
+        client = world.client("acme")
+        info = world.backend.state.stat("tenants/acme.json")
+        assert info is not None
+        world.backend.state.delete(info.name, if_generation=info.generation)
+        answer = client.get("/v1/name")
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:earmark:problem:unknown_customer")
 
 
 def test_an_odd_header_is_no_fault_of_ours(api: ApiWorld) -> None:

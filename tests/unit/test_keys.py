@@ -148,6 +148,21 @@ def test_a_key_that_was_never_finished_counts_for_a_minute(keys: Keys, clock: Ma
     assert keys.find(lost[0].key.id) is None
 
 
+def test_an_answer_that_was_lost_on_the_way_makes_no_second_key(keys: Keys) -> None:
+    """The ring was written and the store's answer lost: the next attempt finds its own key there, and goes on."""
+    made(keys)
+    write, lost = keys._write, [True]
+
+    def losing(name: str, value: object, generation: int) -> bool:
+        return write(name, value, generation) and not lost.pop() if lost else write(name, value, generation)  # type: ignore[arg-type]
+
+    keys._write = losing  # type: ignore[method-assign]
+    new = made(keys)
+    assert [key.id for key in keys.of("acme")][1:] == [new.key.id]
+    with pytest.raises(ConfigurationError, match="2 active"):
+        made(keys)
+
+
 def test_old_keys_are_forgotten_and_active_ones_never(keys: Keys) -> None:
     """So many are remembered of each customer, and the objects of others are removed."""
     stays = made(keys)

@@ -101,7 +101,7 @@ def test_a_third_key_is_refused_until_one_is_revoked(earmark: Command) -> None:
     earmark.run("key", "acme")
     assert "There is no key 000000000000" in earmark.refused("revoke", "000000000000")
     told = earmark.refused("revoke", first.strip()[:-1] + "_")
-    assert first.strip()[:-1] not in told
+    assert first.strip()[21:51] not in told
 
 
 def test_adding_twice_is_an_error_unless_it_is_the_same(earmark: Command) -> None:
