@@ -15,7 +15,7 @@ from typing import Literal, TextIO
 _SECRETS = re.compile(
     r"(?i)((?:(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)\b[\"']?\s*[=:]\s*[\"']?)?\b(?:bearer|basic)\s+"
     r"|(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)\b[\"']?\s*[=:]\s*[\"']?"
-    r"|\b(?=sk-))[^\s\"',;&]+"
+    r"|\b(?=sk-|em_live_|whsec_))[^\s\"',;&]+"
 )
 _SECRET_NAME = re.compile(r"(?i)(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)$")
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@]+(?=@)")

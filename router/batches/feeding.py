@@ -91,6 +91,8 @@ class Feeding:
         """
         places = list(self._batches.open())
         self._fed &= set(places)
+        for gone in self._readings.keys() - set(places):  # cancelled, or erased
+            self._forget(gone)
         self._served = {tenant: self._served.get(tenant, 0) for tenant, _ in places}
         # Those who were served longest ago first; of a customer's the oldest, whose id sorts last.
         places.sort(key=lambda place: place[1], reverse=True)

@@ -65,7 +65,7 @@ class EntryRouting:
             try:
                 return entry, self._audio.open(entry, batch, tenant)
             except InputRejected as rejection:
-                return entry, rejection
+                return entry, rejection.with_traceback(None)  # its frames would hold what they looked at
 
         return list(self._threads.map(look, entries))
 

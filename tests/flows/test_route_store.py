@@ -117,6 +117,17 @@ def test_a_file_without_a_possible_name_is_told_of(tmp_path: Path) -> None:
     assert earmark.run("route", "--reconcile", "uploads/other/").stdout == ""
 
 
+def test_a_router_finds_uploads_by_itself(tmp_path: Path) -> None:
+    """Without files, on one machine too: what lies in the upload bucket and was never routed, once."""
+    earmark = Command(tmp_path / "data")
+    folder = tmp_path / "data" / "objects" / "uploads" / "acme"
+    folder.mkdir(parents=True)
+    shutil.copy(AUDIO / "silence.flac", folder / "a.flac")
+    first, again = (earmark.run("route", "--until-empty") for _ in range(2))
+    assert [line["status"] for line in lines(first.stdout)] == ["queued"]
+    assert (first.returncode, again.returncode, again.stdout) == (0, 0, "")
+
+
 def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     """Both kinds of copies at once, copies of nothing, and buckets that are not for uploads."""
     earmark = Command(tmp_path / "data")
@@ -129,7 +140,6 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
         ["--reconcile", "gs://elsewhere/"],
         ["--reconcile", "elsewhere/"],
         ["--reconcile", ""],
-        [],
     ):
         ended = earmark.run("route", *arguments)
         assert ended.returncode == 2, arguments

@@ -16,6 +16,8 @@ from earmark.errors import ConfigurationError, Unavailable
 from earmark.settings import Settings
 from router.batches.batch import BatchState
 from router.batches.batches import Batches
+from runtime.erasure import tenant_request
+from runtime.erasure_stores import erasable_stores
 from runtime.job_requests import JobRequests
 from runtime.webhook_parts import announcing_to_all, make_announcing, make_courier, make_desk
 from runtime.webhooks.courier import AT_ONCE, DELAYS, OLDEST
@@ -479,6 +481,33 @@ def test_the_settler_is_told_when_the_outbox_is_out_of_reach(post: Post, monkeyp
     record = Record(job_id=job.id, tenant="acme", status="done", enqueued_at=post.clock(), settled_at=post.clock())
     with pytest.raises(Unavailable):
         announcing.announce([record])
+
+
+def test_of_an_erased_customer_nothing_is_left(post: Post) -> None:
+    """Neither addresses nor secrets nor calls that wait; another's stay."""
+    for tenant in ("acme", "acme-2"):
+        post.add(f"http://127.0.0.1:{free_port()}/", tenant=tenant)
+        post.end(tenant=tenant)
+    stores = {each.name: each for each in erasable_stores(post.backend)}
+    request = tenant_request("acme", post.clock)
+    assert [stores[name].left(request) for name in ("webhooks", "outbox")] == [1, 1]
+    assert [stores[name].erase(request).items for name in ("webhooks", "outbox")] == [1, 1]
+    left = [info.name for folder in ("webhooks/", "outbox/") for info in post.backend.state.scan(folder)]
+    assert len(left) == 2
+    assert all("acme-2" in name for name in left)
+
+
+def test_an_erased_content_is_told_nowhere(post: Post) -> None:
+    """Calls about its jobs go; others wait on."""
+    post.add(f"http://127.0.0.1:{free_port()}/")
+    gone, kept = post.end("a"), post.end("b")
+    outbox = next(each for each in erasable_stores(post.backend) if each.name == "outbox")
+    request = tenant_request("acme", post.clock).model_copy(update={"kind": "content", "jobs": (gone.job_id,)})
+    assert outbox.erase(request).items == 1
+    [name] = post.waiting()
+    held = post.outbox.read(name)
+    assert held is not None
+    assert held.waiting.event.subject == kept.job_id
 
 
 def test_a_batch_that_ended_is_told_and_replayed(post: Post) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
         for number in range(9):
             acme.post("/v1/analyses", content=wav(str(number)), headers=AUDIO)
             world.clock.move(0 if number in {3, 4} else 0.25)
-            review = Provenance(model="m", pipeline="test", covered_s=1, arm="primary", review=number == 7)
+            review = Provenance(model="m", model_version="1", pipeline="test", covered_s=1, arm="primary", review=number == 7)
             kind = ContentType.SPEECH if number == 8 else ContentType.MUSIC
             metadata = make_metadata(content_type=sure(kind))
             fields = {"confidence": number / 10, "provenance": review, "metadata": metadata}
@@ -57,9 +58,8 @@ def test_pages_together_are_the_list(acme: TestClient, limit: int) -> None:
     """However long they are: all, once, the latest first, those of one moment by their ids."""
     whole = listed(acme)
     assert len(whole) == 9
-    assert [(each["settled_at"], each["id"]) for each in whole] == sorted(
-        ((each["settled_at"], each["id"]) for each in whole), reverse=True
-    )
+    order = [(datetime.fromisoformat(each["settled_at"]), each["id"]) for each in whole]
+    assert order == sorted(order, reverse=True)
     paged, cursor = [], None
     while cursor is not None or not paged:
         page = acme.get("/v1/analyses", params={"limit": limit, **({"cursor": cursor} if cursor else {})}).json()

@@ -38,7 +38,7 @@ RECORDING = {
 }  # fmt: skip
 DATA_SET = {"@type", "name", "description", "dateCreated", "measurementTechnique", "variableMeasured"}
 PROPERTY = {"@type", "name", "value", "minValue", "maxValue", "unitText", "measurementMethod", "valueReference"}
-"""Properties that schema.org gives AudioObject, Dataset and PropertyValue, of its release 28."""
+"""Properties that schema.org gives AudioObject, Dataset and PropertyValue, as far as we use them."""
 
 
 def test_a_row_has_every_column_in_order_and_of_its_kind() -> None:

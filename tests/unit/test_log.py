@@ -31,8 +31,9 @@ def test_secrets_are_blotted_out() -> None:
     text = logged(
         error="Authorization: Bearer abc.def-123 and api_key=sk-live-q9zq and password: hunter2 sk-proj-AAAA",
         deep={"token": "token=xyz"},
+        told="the key em_live_VBGvWMEjSPUq_Yanoet was sent, and whsec_c2VjcmV0 too",
     )
-    for secret in ("abc.def-123", "q9zq", "hunter2", "AAAA", "xyz"):
+    for secret in ("abc.def-123", "q9zq", "hunter2", "AAAA", "xyz", "Yanoet", "c2VjcmV0"):
         assert secret not in text
 
 
