@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 STUCK: Final = timedelta(minutes=10)
 """Without any job of a batch ending, after which those that wait are routed again; doubled each time it was no use."""
 DOUBLINGS_MAX: Final = 8
+SWEEP_EVERY: Final = timedelta(hours=1)
 PAGE: Final = 500
 """Entries routed again in one step."""
 
@@ -49,6 +50,7 @@ class BatchFollowing:
         self._find_tenant, self._clock, self._on_ended = find_tenant, clock, on_ended
         self._again: dict[str, Iterator[int]] = {}
         """Batches whose entries are being routed again."""
+        self._swept_at: datetime | None = None
 
     def follow_once(self) -> int:
         """Look at every batch that was fed; returns how many ended, and entries that were routed again.
@@ -56,6 +58,9 @@ class BatchFollowing:
         Raises:
             Unavailable: the register cannot be reached.
         """
+        if self._swept_at is None or self._clock() - self._swept_at > SWEEP_EVERY:
+            self._batches.sweep()
+            self._swept_at = self._clock()
         places = list(self._batches.open())
         self._again = {batch: pages for batch, pages in self._again.items() if any(batch == each for _, each in places)}
         return sum(self.follow(tenant, batch_id) for tenant, batch_id in places)

@@ -93,6 +93,11 @@ def crashing(threads: int = 1, journal: str | None = None) -> StubbornModel:
     return StubbornModel(journal, "crash")
 
 
+def content(threads: int = 1, journal: str | None = None) -> StubbornModel:
+    """A model that is content with whatever it hears."""
+    return StubbornModel(journal, "fine")
+
+
 def missing(threads: int = 1) -> ScriptedModel:
     """A model whose weights are not there."""
     message = "no weights"
