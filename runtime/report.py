@@ -25,7 +25,15 @@ from runtime.wiring import connect
 
 DEAD = "dead"
 """The queue of buried jobs, which go on to the store of dead letters."""
-PARTS = ("ab_evidence_", "ab_span", "audio_of_day")
+PARTS = (
+    "ab_evidence_",
+    "ab_span",
+    "analyses_of_customer",
+    "audio_of_",
+    "batch_",
+    "batches_of_job",
+    "webhook_deliveries",
+)
 """Beginnings of queries that are parts of something else, as `earmark ab report`, and say nothing by themselves."""
 WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""

@@ -32,8 +32,8 @@ def compose_analysis(
 ) -> Analysis:
     """One record; it is marked for review when its confidence, or that of a required field, is low or unknown.
 
-    ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.  ``target_s`` is
-    how long a job of its lane should take.
+    ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.  ``target_s``
+    is how long a job of its lane should take.
     """
     job, metadata = lease.job, prediction.metadata
     total_s = _seconds(now, job.enqueued_at)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -47,7 +47,7 @@ class Served:
 
         serve(self.world.app, "127.0.0.1", 0, self._stop, ready=ready)
 
-    def __enter__(self) -> "Served":
+    def __enter__(self) -> Self:
         """Wait until it listens."""
         self._thread.start()
         assert self._there.wait(SOON_S)
@@ -179,7 +179,7 @@ def test_a_body_that_stops_is_answered_and_ended(start: Callable[..., Served], m
 
 @pytest.mark.parametrize(("key", "status"), [(False, b"401"), (True, b"422")])
 def test_an_early_answer_is_read_before_the_end(
-    start: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, key: bool, status: bytes
+    start: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, *, key: bool, status: bytes
 ) -> None:
     """Though most of the body is still to come; then nobody reads on."""
     monkeypatch.setattr(connections, "LINGER_S", 0.05)
@@ -265,6 +265,9 @@ def test_whoever_goes_is_not_waited_for(start: Callable[..., Served]) -> None:
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     """With what to do."""
-    with ApiWorld(tmp_path) as world, contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        with pytest.raises(ConfigurationError, match="EARMARK_API_PORT"):
-            serve(world.app, *taken.getsockname(), threading.Event())
+    with (
+        ApiWorld(tmp_path) as world,
+        contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken,
+        pytest.raises(ConfigurationError, match="EARMARK_API_PORT"),
+    ):
+        serve(world.app, *taken.getsockname(), threading.Event())

@@ -38,11 +38,15 @@ def form(*parts: tuple[str, bytes], end: bytes = b"--xyz--\r\n") -> bytes:
     return b"".join(told) + end
 
 
+def files(scratch: Path, but: str = "") -> list[Path]:
+    """What lies below a folder."""
+    return [path for path in scratch.rglob("*") if path.is_file() and (not but or path.suffix != but)]
+
+
 async def taken(
     scratch: Path, chunks: list[bytes | None], headers: dict[str, str], within_s: float = 30.0, **limits: Any
 ) -> tuple[Body, bytes]:
     """What a body becomes that comes in these chunks; ``None`` = nothing more comes."""
-
     waiting = iter(chunks)
 
     async def receive() -> dict[str, Any]:
@@ -56,12 +60,12 @@ async def taken(
     try:
         async with bodies.audio(Request(scope, receive)) as body:
             assert bodies.coming == 1
-            return body, body.path.read_bytes()
+            return body, body.path.read_bytes()  # nobody else waits
     finally:
         assert bodies.coming == 0
-        assert [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+        assert files(scratch, but=".lock") == []
         bodies.close()
-        assert list(scratch.iterdir()) == []
+        assert files(scratch) == []
 
 
 @given(st.data())
@@ -192,7 +196,7 @@ def test_bodies_that_cannot_be_taken(
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:earmark:problem:{kind}"), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert api.waiting(Lane.HIGH) == []
-    assert [path for path in api.backend.scratch.rglob("*.body")] == []
+    assert list(api.backend.scratch.rglob("*.body")) == []
 
 
 @pytest.mark.parametrize("path", ["/v1/analyses", "/v1/uploads", "/v1/webhooks"])

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
         for number in range(9):
             acme.post("/v1/analyses", content=wav(str(number)), headers=AUDIO)
             world.clock.move(0 if number in {3, 4} else 0.25)
-            review = Provenance(model="m", model_version="1", pipeline="test", covered_s=1, arm="primary", review=number == 7)
+            review = Provenance(
+                model="m", model_version="1", pipeline="test", covered_s=1, arm="primary", review=number == 7
+            )
             kind = ContentType.SPEECH if number == 8 else ContentType.MUSIC
             metadata = make_metadata(content_type=sure(kind))
             fields = {"confidence": number / 10, "provenance": review, "metadata": metadata}

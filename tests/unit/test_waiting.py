@@ -26,7 +26,7 @@ def put(store: LocalObjectStore, record: Record) -> int:
 async def until(condition: Callable[[], bool]) -> None:
     """Let others work until something holds."""
     async with asyncio.timeout(LONG_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # it is a thread that changes it
             await asyncio.sleep(0.001)
 
 
