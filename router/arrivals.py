@@ -76,16 +76,19 @@ class Arrivals:
         uri_of: Callable[[ObjectInfo], str] | None = None,
         kept: KeptBucket | None = None,
         refuse: Callable[[Upload], None] = lambda _: None,
+        expect: Callable[[str, Upload], None] = lambda _name, _upload: None,
     ) -> None:
         """Take the bucket by name and as a store, and the one that remembers.
 
         ``uri_of`` says where workers find an object, ``None`` = at its ``gs:`` address; ``kept`` is the bucket where it
-        is one of ours; ``refuse`` raises ``InputRejected`` for an upload that nobody may hear.
+        is one of ours; ``refuse`` raises ``InputRejected`` for an upload that nobody may hear; ``expect`` is told an
+        object's name and the upload that it is before that is routed.
         """
         self._bucket = bucket
         self._uri_of = uri_of or (lambda info: Address(bucket, info.name, info.generation).uri)
         self._kept = kept
         self._refuse = refuse
+        self._expect = expect
         self._markers = f"{PREFIX}{bucket}/"
         self._uploads = uploads
         self._state = state
@@ -157,6 +160,7 @@ class Arrivals:
             upload = self._upload(info, uri)
             content_sha256 = upload.content_sha256
             self._refuse(upload)
+            self._expect(info.name, upload)
             [routed] = self._router.route([upload])
         except InputRejected as rejection:
             return Routed(uri, Arrival.REJECTED, error=rejection, content_sha256=content_sha256)

@@ -49,9 +49,7 @@ def make_analysis_parts(settings: Settings, backend: Backend, router: Router, cl
         idempotency=IdempotencyKeys(backend.state, clock),
         uploads=DirectUploads(
             backend,
-            requests,
             arrive=arrivals.arrive,
-            identity=router.identity,
             valid_s=settings.upload_url_s,
             clock=clock,
         ),

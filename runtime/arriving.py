@@ -12,11 +12,14 @@ from earmark.errors import ConfigurationError
 from earmark.ports import Clock
 from earmark.rows import CatalogueRow
 from earmark.settings import Settings
+from router.addresses import DIRECT
 from router.arrivals import Arrivals
 from router.router import Router
 from runtime.backend import BUCKETS, UPLOADS, Backend
+from runtime.job_requests import JobRequests
 from runtime.placing import Placing
 from runtime.tenancy import open_tenants
+from workers.settle import read_record
 
 
 def open_arrivals(
@@ -60,7 +63,23 @@ def open_arrivals(
         uri_of=None if short is None else partial(backend.uri_of, UPLOADS),
         kept=kept,
         refuse=refuse,
+        expect=_expecting(backend, router, clock),
     )
+
+
+def _expecting(backend: Backend, router: Router, clock: Clock) -> Callable[[str, Upload], None]:
+    """What writes down that a customer waits for what it put at an address of ``POST /v1/uploads``."""
+    requests = JobRequests(backend.state, backend.results, clock)
+
+    def expect(name: str, upload: Upload) -> None:
+        if not name.startswith(f"{upload.tenant}/{DIRECT}/"):
+            return
+        identity = router.identity(upload)
+        before, record = requests.before(upload.tenant, identity), read_record(backend.results, upload.tenant, identity)
+        if record is None or record.status != "done":
+            requests.add(identity, upload, before)
+
+    return expect
 
 
 def placing_into(backend: Backend, bucket: str) -> Callable[[Path, Upload], Upload]:

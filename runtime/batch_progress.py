@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from earmark.ports import Clock, Warehouse
-from router.batches.batch import OPEN, Batch
+from router.batches.batch import OPEN, Batch, BatchState
 
 RECENT: Final = timedelta(minutes=5)
 """Jobs that ended within it say how quickly a batch goes on."""
@@ -54,11 +54,18 @@ class BatchProgress:
 
 class _Seen(NamedTuple):
     progress: BatchProgress
-    stand: tuple[object, ...]
+    stand: tuple[BatchState, int]
+    """State and entries of the batch then."""
     until: float
-    """For which it is good while the batch itself has not changed."""
+    """While neither has changed."""
     rests_until: float
-    """Before which it is not counted again, whatever has changed."""
+    """While more entries have come."""
+
+    def good_until(self, stand: tuple[BatchState, int]) -> float:
+        """When it is to be counted again."""
+        if self.stand == stand:
+            return self.until
+        return self.rests_until if self.stand[0] is stand[0] else float("-inf")
 
 
 class BatchCounting:
@@ -87,7 +94,7 @@ class BatchCounting:
         began, stand = self._monotonic(), (batch.state, batch.entries)
         with self._lock:
             seen = self._seen.get(batch.id)
-        if seen is not None and not now and began < (seen.until if seen.stand == stand else seen.rests_until):
+        if seen is not None and not now and began < seen.good_until(stand):
             return seen.progress
         progress = self._counted(batch)
         took_s = self._monotonic() - began

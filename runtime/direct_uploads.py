@@ -18,16 +18,14 @@ from typing import Final
 
 from pydantic import AwareDatetime, ValidationError
 
-from earmark.domain import JobId, Sha256, TenantName, Upload
+from earmark.domain import JobId, Sha256, TenantName
 from earmark.errors import InputFault, InputRejected, ObjectMissing, PreconditionFailed
 from earmark.metadata import Frozen
 from earmark.ports import Clock
-from earmark.vocabulary import Origin
 from router.addresses import DIRECT
 from router.arrivals import PREFIX, Arrival, Routed
 from router.tenants import Tenant
 from runtime.backend import UPLOADS, Backend
-from runtime.job_requests import JobRequests
 
 FOLDER: Final = "uploads"
 KEY: Final = "signing/uploads.key"
@@ -80,10 +78,8 @@ class DirectUploads:
     def __init__(
         self,
         backend: Backend,
-        requests: JobRequests,
         *,
         arrive: Callable[[str], Routed],
-        identity: Callable[[Upload], str],
         valid_s: float,
         clock: Clock,
     ) -> None:
@@ -91,14 +87,12 @@ class DirectUploads:
 
         Args:
             backend: the adapters.
-            requests: hears of a job before it is queued.
             arrive: routes a new object of the upload bucket by its name.
-            identity: the id of the job that an upload is.
             valid_s: seconds for which a place holds.
             clock: the present.
         """
-        self._backend, self._requests, self._clock = backend, requests, clock
-        self._arrive, self._identity, self._valid = arrive, identity, timedelta(seconds=valid_s)
+        self._backend, self._clock = backend, clock
+        self._arrive, self._valid = arrive, timedelta(seconds=valid_s)
         self._markers = f"{PREFIX}{backend.upload_bucket}/"
 
     def make(self, tenant: Tenant, *, size_bytes: int, content_type: str, content_sha256: str | None) -> DirectUpload:
@@ -144,7 +138,7 @@ class DirectUploads:
         expired = self._clock() >= upload.expires_at
         return Fate(status=UploadStatus.EXPIRED if expired else UploadStatus.WAITING)
 
-    def take(self, upload: DirectUpload, path: Path, content_sha256: str, size_bytes: int, tenant: Tenant) -> Fate:
+    def take(self, upload: DirectUpload, path: Path, content_sha256: str) -> Fate:
         """Put a file into its place, and route it.
 
         Raises:
@@ -156,24 +150,8 @@ class DirectUploads:
             message = "The file has another SHA-256 than was announced"
             raise InputRejected(InputFault.CHANGED, message, "Ask for a new address, and send the file again.")
         with path.open("rb") as file:
-            info = self._backend.bucket(UPLOADS).write(
-                upload.name, file, content_type=upload.content_type, if_generation=0
-            )
-        came = Upload(
-            uri=self._backend.uri_of(UPLOADS, info),
-            tenant=tenant.name,
-            tier=tenant.tier,
-            origin=Origin.NOTIFICATION,
-            content_sha256=content_sha256,
-            size_bytes=size_bytes,
-            received_at=self._clock(),
-            region=tenant.region,
-        )
-        job_id = self._identity(came)
-        self._requests.add(job_id, came, self._requests.before(tenant.name, job_id))
-        routed = self._arrive(upload.name)
-        if routed.arrival not in {Arrival.QUEUED, Arrival.REPEATED}:
-            self._requests.ended(tenant.name, job_id)
+            self._backend.bucket(UPLOADS).write(upload.name, file, content_type=upload.content_type, if_generation=0)
+        self._arrive(upload.name)
         return self.fate(upload)
 
     def signature(self, upload: DirectUpload) -> str:

@@ -169,9 +169,9 @@ class Submission:
     def _find(self, address: Address) -> tuple[ObjectStore, ObjectInfo]:
         try:
             store = self._backend.bucket(address.bucket)
-        except ConfigurationError:
+            info = store.stat(address.name)
+        except ConfigurationError:  # there is no such bucket, or we may not look into it
             raise _missing(address) from None
-        info = store.stat(address.name)
         if info is None or address.generation not in {None, info.generation}:
             raise _missing(address)
         return store, info
@@ -186,7 +186,7 @@ def _hash(store: ObjectStore, info: ObjectInfo, address: Address) -> str:
                 head += chunk[: SNIFF_BYTES - len(head)]
                 if len(head) >= SNIFF_BYTES or len(head) >= info.size_bytes:
                     _demand_audio(bytes(head), address)
-    except ObjectMissing:
+    except (ObjectMissing, ConfigurationError):
         raise _missing(address) from None
     return digest.hexdigest()
 

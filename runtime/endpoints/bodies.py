@@ -6,6 +6,7 @@ nothing more is read.  A file is named by us, lies in a folder that is ours alon
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Bodies:
         self._root, self._most_bytes, self._within_s, self._at_once = scratch, most_bytes, within_s, at_once
         self._lock = threading.Lock()
         self._scratch: Scratch | None = None
-        self._coming = 0
+        self._coming, self._of = 0, Counter[str]()
 
     @property
     def coming(self) -> int:
@@ -64,11 +65,12 @@ class Bodies:
         return self._coming
 
     @asynccontextmanager
-    async def audio(self, request: Request, *, most_bytes: int | None = None) -> AsyncIterator[Body]:
+    async def audio(self, request: Request, owner: str, *, most_bytes: int | None = None) -> AsyncIterator[Body]:
         """The audio of a request: a form with a part ``file``, or the body itself.
 
         Args:
             request: it has not been read yet.
+            owner: whose it is; nobody has more than half of the places.
             most_bytes: of this file; ``None`` = what any body may have.
 
         Raises:
@@ -76,9 +78,10 @@ class Bodies:
             Problem: it is malformed, too slow, compressed, or there are too many.
             Unavailable: there is no room for it.
         """
-        if self._coming >= self._at_once:
+        if self._coming >= self._at_once or self._of[owner] >= max(1, self._at_once // 2):
             raise _busy()
         self._coming += 1
+        self._of[owner] += 1
         try:
             sink = await run_in_threadpool(self._open, min(most_bytes or self._most_bytes, self._most_bytes))
             try:
@@ -94,6 +97,8 @@ class Bodies:
                 await run_in_threadpool(sink.remove)
         finally:
             self._coming -= 1
+            self._of[owner] -= 1
+            self._of += Counter()  # drops those that have none
 
     async def text(self, request: Request, most_bytes: int = _TEXT_BYTES) -> bytes:
         """A small body as it is.

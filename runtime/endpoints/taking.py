@@ -55,7 +55,7 @@ async def take_audio(request: Request, parts: ApiParts, tenant: Tenant, key: str
         raise Problem(_UNSUPPORTED, "unsupported_media_type", detail, remedy)
     submission = parts.analyses.submission
     with await run_in_threadpool(parts.limiting.admit_job, tenant) as admission:
-        async with parts.analyses.bodies.audio(request, most_bytes=submission.limit_bytes(tenant)) as body:
+        async with parts.analyses.bodies.audio(request, tenant.name, most_bytes=submission.limit_bytes(tenant)) as body:
             kept = _kept(body, keep=keep)
             submitted = await run_in_threadpool(_of_file, parts, tenant, key, body, keep=kept)
         if submitted.request is not None:

@@ -159,11 +159,9 @@ async def put_upload(
     if sent != upload.content_type.lower():
         detail = f"The file must come as {upload.content_type}, as was announced."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
-    async with parts.analyses.bodies.audio(request, most_bytes=upload.size_bytes) as body:
+    async with parts.analyses.bodies.audio(request, tenant.name, most_bytes=upload.size_bytes) as body:
         try:
-            fate = await run_in_threadpool(
-                parts.analyses.uploads.take, upload, body.path, body.content_sha256, body.size_bytes, tenant
-            )
+            fate = await run_in_threadpool(parts.analyses.uploads.take, upload, body.path, body.content_sha256)
         except PreconditionFailed:
             raise _used() from None
     return _state(request, upload, fate)

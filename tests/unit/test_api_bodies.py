@@ -58,7 +58,7 @@ async def taken(
     scope = {"type": "http", "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()]}
     bodies = Bodies(scratch, most_bytes=400_000, within_s=within_s, **limits)
     try:
-        async with bodies.audio(Request(scope, receive)) as body:
+        async with bodies.audio(Request(scope, receive), "acme") as body:
             assert bodies.coming == 1
             return body, body.path.read_bytes()  # nobody else waits
     finally:
@@ -151,21 +151,42 @@ def test_a_body_that_stops_is_ended(tmp_path: Path) -> None:
 
 
 def test_places_for_bodies_are_bounded(tmp_path: Path) -> None:
-    """503 beyond them."""
+    """503 beyond them; nobody has more than half."""
     with pytest.raises(Problem) as refused:
         asyncio.run(taken(tmp_path, [wav()], {"Content-Type": "audio/wav"}, at_once=0))
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "2"})
+    bodies = Bodies(tmp_path, most_bytes=1000, within_s=30, at_once=2)
+
+    async def run() -> None:
+        for other in ("other", "acme"):
+            async with bodies.audio(request(wav()), "acme"):
+                if other == "other":
+                    async with bodies.audio(request(wav()), other):
+                        assert bodies.coming == 2
+                else:
+                    with pytest.raises(Problem):
+                        await bodies.audio(request(wav()), other).__aenter__()
+
+    asyncio.run(run())
+    assert bodies.coming == 0
+    bodies.close()
 
 
 def test_a_full_disk_is_ours_to_mend(tmp_path: Path) -> None:
     """And not the client's fault."""
     (tmp_path / "file").touch()
+    bodies = Bodies(tmp_path / "file", most_bytes=1000, within_s=1)
     with pytest.raises(Unavailable):
-        asyncio.run(
-            Bodies(tmp_path / "file", most_bytes=1, within_s=1)
-            .audio(Request({"type": "http", "headers": []}))
-            .__aenter__()
-        )
+        asyncio.run(bodies.audio(request(wav()), "acme").__aenter__())
+
+
+def request(content: bytes) -> Request:
+    """One that has come already."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return Request({"type": "http", "headers": []}, receive)
 
 
 async def endless() -> AsyncIterator[bytes]:

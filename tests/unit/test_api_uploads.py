@@ -182,9 +182,7 @@ def test_places_are_forgotten_a_day_after_they_expired(api: ApiWorld) -> None:
     assert found is not None
     other = DirectUploads(
         api.backend,
-        api.parts.analyses.requests,
         arrive=uploads._arrive,
-        identity=uploads._identity,
         valid_s=60,
         clock=api.clock,
     )
