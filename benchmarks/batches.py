@@ -3,7 +3,7 @@
 Nine of ten lines name small objects of the upload bucket, each with other bytes; of the rest a third each is a line
 that was there before, the address of nothing, and no JSON.  What is measured is taking the manifest, feeding it until
 every entry has its job and its row, counting, and reading the results back while nothing was analysed yet.  Each step
-is a process of its own; memory is the most that was resident in it, and stands beside the same for a tenth of the lines.
+is a process of its own; memory is the most that was resident in it, and beside it stands that for a tenth of the lines.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from earmark.clock import utc_now
 from earmark.settings import Settings
 from router.batches.batch import Batch, BatchState
 from runtime.backend import UPLOADS, Backend
-from runtime.batch_format import ResultFormat
 from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_counting
 from runtime.batch_results import BatchResults
+from runtime.result_format import ResultFormat
 from runtime.wiring import connect, make_batches, make_feeding
 
 TENANT: Final = "label"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from runtime.batch_format import ResultFormat
+from runtime.result_format import ResultFormat
 from runtime.retention_arguments import settings
 
 batch = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Batches: how far they are, their results.")

@@ -20,12 +20,12 @@ from earmark.settings import Settings
 from router.batches.batch import OPEN, Batch, BatchState
 from runtime import exit_status
 from runtime.backend import Backend
-from runtime.batch_format import ResultFormat
 from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_counting
 from runtime.batch_progress import BatchProgress
 from runtime.batch_results import BatchResults
 from runtime.ordering import order
+from runtime.result_format import ResultFormat
 from runtime.tenancy import open_tenants
 from runtime.wiring import connect, make_batches
 

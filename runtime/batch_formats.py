@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from runtime.batch_format import ResultFormat
 from runtime.batch_results import EntryResult
 from runtime.exports.columns import COLUMNS, Cell, Kind, as_text, cells
+from runtime.result_format import ResultFormat
 
 PIECE_BYTES: Final = 64 * 1024
 OWN_COLUMNS: Final[Mapping[str, Kind]] = {

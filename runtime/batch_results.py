@@ -17,7 +17,7 @@ PAGE: Final = 2000
 """Entries that one query gives."""
 AHEAD: Final = 64
 """Records that are read while others are being sent."""
-THREADS: Final = 8
+THREADS: Final = 4
 _GONE: Final = ("deleted", "Its analysis was deleted.", "Send the audio again.")
 _PENDING: Final = ("pending", "It has not been analysed yet.", "Ask again later.")
 _CANCELLED: Final = ("cancelled", "The batch was cancelled before it was analysed.", "Send it in another batch.")

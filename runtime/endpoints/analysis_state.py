@@ -1,6 +1,5 @@
 """``AnalysisState``: an analysis as customers see it, whatever has become of it so far."""
 
-import re
 from enum import StrEnum
 from typing import Any, Final
 
@@ -8,24 +7,10 @@ from pydantic import AwareDatetime, Field
 from starlette.requests import Request
 
 from earmark.domain import Analysis, JobId, Record
-from earmark.errors import InputFault
-from earmark.log import masked
 from earmark.metadata import Frozen
+from runtime.endpoints.customer_words import for_customer, remedy_for
 from runtime.endpoints.parts import parts_of
 from runtime.job_requests import JobRequest
-
-_REMEDIES: Final[dict[str, str]] = {
-    InputFault.TOO_LARGE: "Split it, or send it in a smaller format.",
-    InputFault.TOO_LONG: "Split it, or ask for a higher limit.",
-    InputFault.ERASED: "It was erased on request; ask for it to be taken again.",
-    InputFault.NOT_FOUND: "Send it again.",
-    InputFault.UNREADABLE: "Send it again.",
-    InputFault.REGION: "Ask for a model in your region.",
-}
-"""What a customer can do, where the usual remedy is one for whoever runs the service."""
-_AGAIN: Final = "Send it again later; when it fails again, tell whoever runs the service."
-_INSIDE: Final = re.compile(r"(?:file|gs):/\S*|(?<![\w/])/(?:[^\s/]+/)+\S*")
-"""Addresses and paths."""
 
 
 class AnalysisStatus(StrEnum):
@@ -123,9 +108,7 @@ def base_url(request: Request) -> str:
 
 def error_of(kind: str, message: str, remedy: str) -> AnalysisError:
     """A fault, without addresses and paths of ours, and with a remedy for customers."""
-    inside = "EARMARK_" in remedy or "`earmark" in remedy
-    better = _REMEDIES.get(kind) or (_AGAIN if inside or not remedy else remedy)
-    return AnalysisError(kind=kind, message=_INSIDE.sub("the audio", masked(message)), remedy=better)
+    return AnalysisError(kind=kind, message=for_customer(message), remedy=remedy_for(kind, remedy))
 
 
 def _error(record: Record) -> AnalysisError | None:

@@ -1,5 +1,7 @@
 """Batches over HTTP: made from manifests, watched, cancelled, and their results."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from itertools import islice
@@ -8,10 +10,12 @@ from typing import Annotated, Any, Final
 import anyio
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from earmark.errors import ConfigurationError, InputFault
+from earmark.log import event
 from router.batches.batch import MAX_NAME_CHARS, Batch, BatchState
-from runtime.batch_format import ResultFormat
 from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_batches
 from runtime.batch_results import BatchResults
@@ -30,13 +34,17 @@ from runtime.endpoints.caller import Caller, Reads, Writes
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.streaming import BoundedStream
+from runtime.result_format import ResultFormat
 
+_log = logging.getLogger(__name__)
 endpoints = APIRouter(prefix="/v1/batches", tags=["batches"])
 _OF_LINES: Final = frozenset({InputFault.MALFORMED_LINE, InputFault.NOT_FOUND, InputFault.UNREADABLE})
 """Faults that name what the customer wrote, and say what to do about it."""
 _WHAT: Final = "batch"
 PAGE: Final = 50
 PAGE_MOST: Final = 200
+STALL_S: Final = 60.0
+"""Seconds in which a client must take a piece of its results."""
 BatchId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of the batch.")]
 _MANIFEST: Final[dict[str, Any]] = {"schema": {"type": "string"}}
 _BODY: Final[dict[str, Any]] = {
@@ -218,7 +226,21 @@ async def get_batch_results(
         "Content-Disposition": f'attachment; filename="batch-{batch.id}.{format.value}"',
         "Cache-Control": "no-store",
     }
-    return BoundedStream(_sent(pieces), parts.analyses.streams, media_type=format.media_type, headers=headers)
+    return _ResultStream(_sent(pieces), parts.analyses.streams, media_type=format.media_type, headers=headers)
+
+
+class _ResultStream(BoundedStream):
+    """Ends when the client takes nothing for long, so that nobody holds a place and threads by not reading."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def bounded(message: Message) -> None:
+            async with asyncio.timeout(STALL_S):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, bounded)
+        except (TimeoutError, ClientDisconnect):
+            event(_log, "results.abandoned", path=scope.get("path", ""))  # the server closes the connection
 
 
 async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from starlette.routing import compile_path
 
 from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
 from earmark.log import masked
+from runtime.endpoints.customer_words import for_customer, remedy_for
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_S: Final = 5
@@ -97,7 +98,9 @@ def not_found(what: str = "analysis") -> Problem:
 def of_rejection(rejection: InputRejected) -> Problem:
     """Audio that cannot be taken."""
     status = _STATUS.get(rejection.fault, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return Problem(status, rejection.fault, rejection.message, rejection.remedy)
+    return Problem(
+        status, rejection.fault, for_customer(rejection.message), remedy_for(rejection.fault, rejection.remedy)
+    )
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

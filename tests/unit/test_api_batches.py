@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from earmark.vocabulary import Lane, Origin, Tier
 from router.access_scopes import AccessScope
 from runtime.backend import UPLOADS
+from runtime.endpoints import batches
 from runtime.wiring import make_feeding, make_following
 from tests.api_world import ApiWorld
 from tests.flows.world import World
@@ -238,6 +240,37 @@ def test_results_in_every_format(api: ApiWorld, monkeypatch: pytest.MonkeyPatch)
     assert acme.get(sent["links"]["results"], params={"format": "xml"}).status_code == 422
 
 
+def test_who_does_not_read_holds_no_place(api: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that takes nothing of its results is given up, and what reads ahead for it ends."""
+    acme = api.client("acme")
+    sent = send(acme, manifest(*put(api, "1.wav")))
+    feed(api)
+    monkeypatch.setattr(batches, "STALL_S", 0.02)
+    path = sent["links"]["results"].removeprefix("http://testserver")
+    head = {"authorization": f"Bearer {api.key('acme')}", "host": "testserver"}
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers":
+        [(name.encode(), value.encode()) for name, value in head.items()], "http_version": "1.1", "scheme": "http",
+        "client": ("1.2.3.4", 5), "server": ("testserver", 80), "asgi": {"version": "3.0", "spec_version": "2.3"},
+    }  # fmt: skip
+
+    async def ask() -> None:
+        asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            return next(asked, None) or await asyncio.Event().wait()
+
+        async def stalled(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.Event().wait()
+
+        await asyncio.wait_for(api.app(scope, receive, stalled), 10)
+
+    asyncio.run(ask())
+    assert api.parts.analyses.streams.open == 0
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("results")]
+
+
 def test_looks_and_changes_are_in_the_audit_log(api: ApiWorld) -> None:
     """Before anything is shown or made; nothing of the manifest is in it."""
     acme = api.client("acme")
@@ -272,7 +305,8 @@ def test_the_page_describes_it(api: ApiWorld) -> None:
         "create_batch", "list_batches", "get_batch", "list_batch_failures", "cancel_batch", "get_batch_results",
     }  # fmt: skip
     text = json.dumps(paths)
-    for reference in {part.split('"')[0] for part in text.split('"$ref": "')[1:]}:
+    references = {part.split('"')[0] for part in text.split('"$ref": "')[1:]}
+    for reference in references - {"#/components/schemas/ProblemDetails"}:
         found: Any = page
         for segment in reference.removeprefix("#/").split("/"):
             found = found[segment]

@@ -14,9 +14,9 @@ import pytest
 from earmark.errors import ConfigurationError, Unavailable
 from router.batches.batch import Batch
 from runtime import batch_parquet, batch_results
-from runtime.batch_format import ResultFormat
 from runtime.batch_formats import ALL_COLUMNS, as_bytes
 from runtime.batch_results import BatchResults, EntryResult
+from runtime.result_format import ResultFormat
 from tests.batch_world import TENANT, BatchWorld
 
 
