@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from runtime.api_metrics import Measured
 from runtime.endpoints import analyses, batches, events, exports, health, listing, uploads, webhooks
 from runtime.endpoints.parts import ApiParts
-from runtime.endpoints.problem import add_problems
+from runtime.endpoints.problem import ProblemDetails, add_problems
 from runtime.endpoints.small_bodies import SmallBodies
 
 TITLE: Final = "Earmark"
@@ -33,6 +33,16 @@ _ENDPOINTS: Final[tuple[APIRouter, ...]] = (
 """In the order of the OpenAPI page."""
 
 
+class Api(FastAPI):
+    """The application, with a page that has the problem details that all endpoints refer to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI page, made once."""
+        page = super().openapi()
+        page["components"]["schemas"].setdefault(ProblemDetails.__name__, ProblemDetails.model_json_schema())
+        return page
+
+
 def make_api(parts: ApiParts) -> FastAPI:
     """The application; serve it with ``runtime.serving``."""
 
@@ -41,7 +51,7 @@ def make_api(parts: ApiParts) -> FastAPI:
         yield
         await run_in_threadpool(parts.analyses.close)
 
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version=version("earmark"), lifespan=lifespan)
+    app = Api(title=TITLE, description=DESCRIPTION, version=version("earmark"), lifespan=lifespan)
     app.state.parts = parts
     app.add_middleware(SmallBodies, within_s=parts.settings.api_body_s)
     app.add_middleware(Measured, metrics=parts.analyses.metrics)

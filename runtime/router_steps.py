@@ -22,9 +22,10 @@ CALL_S: Final = 0.25
 def open_steps(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Iterator[list[Step]]:
     """The steps, each for a thread of its own; leaving the context ends their threads."""
     with ExitStack() as stack:
-        feeding = make_feeding(settings, backend, clock)
+        announcing = make_announcing(settings, backend, clock)
+        feeding = make_feeding(settings, backend, clock, files=True)
         stack.callback(feeding.close)
-        following = make_following(settings, backend, make_announcing(settings, backend, clock).batch_ended, clock)
+        following = make_following(settings, backend, announcing.batch_ended, clock, files=True)
         stack.callback(following.close)
         courier = make_courier(settings, backend, clock)
         stack.callback(courier.close)

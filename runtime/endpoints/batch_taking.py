@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import islice
 from typing import BinaryIO, Final
 
 from fastapi import Request
@@ -25,6 +26,9 @@ from runtime.endpoints.problem import Problem
 from runtime.endpoints.taking import claiming, media_type_of
 
 JSON_BYTES: Final = 4 * 1024**2
+OPEN_MOST: Final = 100
+"""Batches of a customer that may be under way at the same time."""
+RETRY_S: Final = 30
 _REMEDY: Final = "Send the manifest itself as the body (curl --data-binary @manifest.csv), or JSON."
 
 
@@ -47,7 +51,7 @@ async def take_batch(request: Request, parts: ApiParts, caller: Caller, key: str
     if kind == "multipart/form-data":
         detail = "A manifest does not come as a form."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail, _REMEDY)
-    await run_in_threadpool(parts.limiting.admit_audio, caller.tenant)
+    await run_in_threadpool(_admit, parts, caller)
     if kind == "application/json":
         asked = _asked(await parts.analyses.bodies.text(request, JSON_BYTES))
         return await run_in_threadpool(_make_asked, parts, caller, key, asked, asked.name or name)
@@ -65,6 +69,17 @@ async def take_batch(request: Request, parts: ApiParts, caller: Caller, key: str
             )
 
         return await run_in_threadpool(_make, parts, caller, key, ("manifest", digest.hexdigest(), name or ""), make)
+
+
+def _admit(parts: ApiParts, caller: Caller) -> None:
+    """Raise beyond a limit, before anything is taken."""
+    parts.limiting.admit_audio(caller.tenant)
+    batches = open_batches(parts.settings, parts.backend, parts.clock)
+    if sum(1 for _ in islice(batches.open(caller.tenant.name), OPEN_MOST)) >= OPEN_MOST:
+        detail = f"{OPEN_MOST} batches are under way already."
+        remedy = "Wait until one of them has ended, or cancel one."
+        headers = {"Retry-After": str(RETRY_S)}
+        raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_batches", detail, remedy, headers=headers)
 
 
 def _asked(body: bytes) -> BatchRequest:

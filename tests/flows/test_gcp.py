@@ -214,3 +214,30 @@ def test_what_is_missing_is_named(command: Command, settings: dict[str, str], sa
     assert failed.returncode == 2, failed.stderr
     assert said in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.slow
+def test_a_batch_of_a_bucket(cloud: Cloud, command: Command, tmp_path: Path) -> None:
+    """A prefix and a manifest, by short and full names; a cancelled batch takes no other's jobs with it."""
+    bucket = cloud.names.bucket("uploads")
+    for name in ("label/a/1.flac", "label/a/2.flac", "other/a/1.flac"):
+        client().bucket(bucket).blob(name).upload_from_string(f"sound of {name}")
+    everything = command.run("submit", f"gs://{bucket}/label/a/", "--tenant", "label", "--json")
+    assert (everything.returncode, json.loads(everything.stdout)["counts"]["pending"]) == (0, 2), everything.stderr
+    (tmp_path / "m.csv").write_text(f"uri,id\nuploads/label/a/1.flac,x\ngs://{bucket}/other/a/1.flac,y\n")
+    some = command.run("submit", tmp_path / "m.csv", "--tenant", "label", "--json")
+    counts = json.loads(some.stdout)["counts"]
+    assert (some.returncode, counts["pending"], counts["rejected"]) == (3, 1, 1)
+    cancelled = command.run("batch", "cancel", json.loads(everything.stdout)["id"], "--tenant", "label")
+    assert cancelled.returncode == 0, cancelled.stderr
+    with command.started("work", log=True) as worker:
+        wait_for(lambda: len(records(cloud, "label")) == 1)
+        worker.terminate()
+        assert worker.wait(60) == 0
+    followed = command.run("submit", tmp_path / "m.csv", "--tenant", "label", "--follow", "--json")
+    told = json.loads(followed.stdout)
+    assert (told["status"], told["counts"]["rejected"]) == ("ended", 2), followed.stderr
+    written = command.run("batch", "results", told["id"], "--tenant", "label")
+    lines_ = lines(written.stdout)
+    assert [(line["id"], line["status"]) for line in lines_] == [("x", "rejected"), ("y", "rejected")]
+    assert len(records(cloud, "label")) == 1
