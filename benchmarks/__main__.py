@@ -16,12 +16,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figure_rows import GOOGLE_CLOUD, MODELS
+from benchmarks.figure_rows import API, GOOGLE_CLOUD, MODELS
 from benchmarks.page import write_between
 
 README = Path("README.md")
 FIGURES = Path(__file__).parent / "figures.json"
-ALL = ("pipeline", "queue", "lanes", "pubsub", "chaos", "tags", "qwen2_audio", "fallback", "memory")
+ALL = (
+    "pipeline",
+    "queue",
+    "lanes",
+    "pubsub",
+    "chaos",
+    "realtime",
+    "batches",
+    "tags",
+    "qwen2_audio",
+    "fallback",
+    "memory",
+)
 
 Kept = dict[str, dict[str, Any]]
 
@@ -46,6 +58,8 @@ def rows(name: str, found: Mapping[str, float]) -> list[tuple[str, str, str]]:
         return GOOGLE_CLOUD[name](found)
     if name in MODELS:
         return MODELS[name](found)
+    if name in API:
+        return API[name](found)
     if name == "tags":
         what = "music tags: seconds of audio a second of CPU ÷ a PyTorch rebuild of the same networks"
         return [(what, f"{found['ratio']:.1f}", ""), ("the same, seconds of audio a second of CPU",

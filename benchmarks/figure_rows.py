@@ -1,4 +1,4 @@
-"""Rows of the README's table of figures about lanes, Pub/Sub and kills, and about language models."""
+"""Rows of the README's table of figures about lanes, Pub/Sub and kills, language models, and the API."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -7,6 +7,8 @@ Rows = list[tuple[str, str, str]]
 
 BATCHES: Final = (1, 8, 32)
 """Of Qwen2-Audio."""
+CLIENTS: Final = (1, 4, 16)
+"""Of the API, at a time."""
 
 
 def lanes(found: Mapping[str, float]) -> Rows:
@@ -126,3 +128,29 @@ def fallback(found: Mapping[str, float]) -> Rows:
 
 
 MODELS: Final[Mapping[str, Callable[[Mapping[str, float]], Rows]]] = {"qwen2_audio": qwen2_audio, "fallback": fallback}
+
+
+def realtime(found: Mapping[str, float]) -> Rows:
+    """Answers to posted clips beside the bare model."""
+    rows: Rows = []
+    for place in ("local", "cloud"):
+        for at in CLIENTS:
+            if f"{place}_p95_ms_{at}" not in found:
+                continue
+            bound = f"at most {found[f'{place}_bound_ms_{at}']:,.0f} ms" if place == "local" else ""
+            figure = " / ".join(f"{found[f'{place}_{name}_ms_{at}']:,.0f}" for name in ("p50", "p95", "bare_p95"))
+            where = "local" if place == "local" else "on the emulators of Google Cloud"
+            what = f"a 10 s clip posted, {at} at a time, {found['low_jobs']:,.0f} low jobs queued, {where}"
+            rows.append((f"{what}: p50 / p95 / p95 of the bare model", f"{figure} ms", bound))
+    return rows
+
+
+def batches(found: Mapping[str, float]) -> Rows:
+    """How quickly manifests are taken, and in how much memory."""
+    return [
+        ("a batch of 100,000 lines, local: entries accepted a second", f"{found['accepted_per_s']:,.0f}", ""),
+        ("the same: peak memory ÷ that for 10,000 lines", f"{found['feed_growth']:.2f}", "about 1"),
+    ]
+
+
+API: Final[Mapping[str, Callable[[Mapping[str, float]], Rows]]] = {"realtime": realtime, "batches": batches}
