@@ -54,12 +54,9 @@ def rows(name: str, found: Mapping[str, float]) -> list[tuple[str, str, str]]:
             ),
             ("the same: put a second ÷ the faster of huey, litequeue", f"{found['put_ratio']:.1f}", ""),
         ]
-    if name in GOOGLE_CLOUD:
-        return GOOGLE_CLOUD[name](found)
-    if name in MODELS:
-        return MODELS[name](found)
-    if name in API:
-        return API[name](found)
+    elsewhere = {**GOOGLE_CLOUD, **MODELS, **API}
+    if name in elsewhere:
+        return elsewhere[name](found)
     if name == "tags":
         what = "music tags: seconds of audio a second of CPU ÷ a PyTorch rebuild of the same networks"
         return [(what, f"{found['ratio']:.1f}", ""), ("the same, seconds of audio a second of CPU",

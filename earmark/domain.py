@@ -291,6 +291,8 @@ class Record(Frozen):
     failures: tuple[Failure, ...] = ()
     """Every try that failed, oldest first; the last one is what is reported."""
     enqueued_at: AwareDatetime
+    received_at: AwareDatetime | None = None
+    """When its audio came; ``None`` = nobody wrote that down."""
     settled_at: AwareDatetime
     batch: str | None = None
     """Id of the batch whose job it was; ``None`` = of none."""

@@ -162,10 +162,17 @@ class PermanentError(EarmarkError):
 class InputRejected(PermanentError):
     """The input itself cannot be analysed."""
 
-    def __init__(self, fault: InputFault, message: str, remedy: str | None = None) -> None:
-        """Take the fault, a message that names the input, and a remedy (default: the one in ``REMEDIES``)."""
+    def __init__(self, fault: InputFault, message: str, remedy: str | None = None, *, own: str = "") -> None:
+        """Take what is wrong.
+
+        Args:
+            fault: its kind.
+            message: names the input.
+            remedy: default: the one in ``REMEDIES``.
+            own: how the customer named it, which may be told to the customer again whatever it looks like.
+        """
         super().__init__(message, REMEDIES[fault] if remedy is None else remedy)
-        self.fault = fault
+        self.fault, self.own = fault, own
 
 
 class StorageError(EarmarkError):

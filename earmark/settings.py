@@ -9,10 +9,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from earmark.errors import ConfigurationError
@@ -173,6 +174,12 @@ class Settings(BaseModel):
         pattern=r"^(https?://\S+)?$",
         description="Where customers reach the API, for the links it gives; empty = as the request says.",
     )
+    api_proxies: str = Field(
+        "",
+        max_length=4000,
+        description="Addresses or networks of proxies before the API, divided by commas, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed; empty = none.",
+    )
     api_wait_max_s: float = Field(
         60.0, ge=0, le=600, description="Most seconds that a request may wait for its answer (`Prefer: wait`)."
     )
@@ -250,6 +257,13 @@ class Settings(BaseModel):
         they are at takes longer but comes to its end.
         """
         return YIELDING_NICE if self.yielding else 0
+
+    @field_validator("api_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for each in value.split(",") if value.strip() else ():
+            ip_network(each.strip())  # says what is wrong
+        return value.strip()
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

@@ -25,8 +25,11 @@ UPLOADS: Final = "uploads"
 """What the upload bucket is called here, whatever its full name."""
 DIRECT: Final = "direct"
 """Folder, below the tenant's, of what came by ``POST /v1/uploads``; each is named by the id of its upload."""
+BY_CONTENT: Final = "by-content"
+"""Folder, below the tenant's, of copies that we put there; each is named by its SHA-256 and routed by who put it."""
 MAX_ADDRESS_CHARS: Final = 4096
 _SHOWN_CHARS: Final = 200
+_PLACED: Final = re.compile(rf"[^/]+/{BY_CONTENT}/[0-9a-f]{{64}}(-[^/]*)?")
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _REMEDY: Final = "Name audio of your own: upload:ID, uploads/{tenant}/NAME, or gs://BUCKET/NAME of a source of yours."
 
@@ -77,6 +80,11 @@ def resolve_prefix(address: str, tenant: Tenant, *, upload_bucket: str = UPLOADS
     raise _refused(address, tenant)
 
 
+def is_placed(name: str) -> bool:
+    """Whether an object of the upload bucket is a copy that we put there ourselves."""
+    return _PLACED.fullmatch(name) is not None
+
+
 def shown(address: str) -> str:
     """An address as text that can be printed and stored, its beginning where it is long."""
     text = printable(address[: _SHOWN_CHARS + 1])
@@ -124,4 +132,4 @@ def _lists(prefix: str) -> bool:
 
 def _refused(address: str, tenant: Tenant) -> InputRejected:
     message = f"There is no audio of yours at {shown(address)}"
-    return InputRejected(InputFault.NOT_FOUND, message, _REMEDY.replace("{tenant}", tenant.name))
+    return InputRejected(InputFault.NOT_FOUND, message, _REMEDY.replace("{tenant}", tenant.name), own=address)

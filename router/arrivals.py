@@ -2,7 +2,8 @@
 
 Notifications about them come twice, in any order, or not at all.  ``routed/<bucket>/<object>`` remembers for each
 object which generation was routed and what was in it, so that a second notification costs one look and no reading,
-and so that what was missed can be found by comparing two listings.
+and so that what was missed can be found by comparing two listings.  Copies that we put into our own bucket are routed
+by whoever puts them there, and are none of these.
 
 The catalogue hears of each, of those that were rejected too: they lie in the bucket until their time is over.
 """
@@ -25,6 +26,7 @@ from earmark.kept_bucket import KeptBucket
 from earmark.log import event
 from earmark.ports import Clock, ObjectInfo, ObjectStore
 from earmark.vocabulary import Origin
+from router.addresses import is_placed
 from router.intake import display
 from router.router import Known, Router
 from router.tenants import Tenant, Tenants
@@ -42,7 +44,7 @@ class Arrival(StrEnum):
     KNOWN = "known"
     """Its content was analysed before."""
     REPEATED = "repeated"
-    """This generation was routed before."""
+    """This generation was routed before, or is by whoever of us put it there."""
     SUPERSEDED = "superseded"
     """There is a newer generation, or none any more."""
     REJECTED = "rejected"
@@ -112,8 +114,9 @@ class Arrivals:
         if info is None or (generation is not None and generation != info.generation):
             event(_log, "upload.superseded", uri=display(uri))
             return Routed(uri, Arrival.SUPERSEDED)
-        marker = self._state.stat(self._markers + name)
-        if marker is not None and self._routed_generation(marker) == info.generation:
+        placed = self._is_placed(name)
+        marker = None if placed else self._state.stat(self._markers + name)
+        if placed or (marker is not None and self._routed_generation(marker) == info.generation):
             event(_log, "upload.repeated", uri=display(uri))
             return Routed(uri, Arrival.REPEATED)
         try:
@@ -132,6 +135,8 @@ class Arrivals:
         routed = self._state.scan(self._markers + prefix)
         marker = next(routed, None)
         for info in self._uploads.scan(prefix):
+            if self._is_placed(info.name):
+                continue
             while marker is not None and marker.name.removeprefix(self._markers).encode() < info.name.encode():
                 marker = next(routed, None)
             if marker is None or marker.name.removeprefix(self._markers) != info.name or not self._covers(marker, info):
@@ -153,6 +158,10 @@ class Arrivals:
                 with contextlib.suppress(PreconditionFailed):
                     forgotten += self._state.delete(marker.name, if_generation=marker.generation)
         return forgotten
+
+    def _is_placed(self, name: str) -> bool:
+        """Whether it is a copy of ours; in other buckets than ours it is a name like any other."""
+        return self._kept is not None and is_placed(name)
 
     def _route(self, info: ObjectInfo, uri: str) -> Routed:
         content_sha256 = None

@@ -2,17 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_fields_from_routes
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from runtime.api_metrics import Measured
 from runtime.endpoints import analyses, batches, events, exports, health, listing, uploads, webhooks
 from runtime.endpoints.parts import ApiParts
-from runtime.endpoints.problem import ProblemDetails, add_problems
+from runtime.endpoints.problem import add_problems
 from runtime.endpoints.small_bodies import SmallBodies
+from runtime.page_details import add_details
 
 TITLE: Final = "Earmark"
 DESCRIPTION: Final = """Turns audio into trustworthy metadata, each field with a confidence that means something.
@@ -34,13 +38,18 @@ _ENDPOINTS: Final[tuple[APIRouter, ...]] = (
 
 
 class Api(FastAPI):
-    """The application, with a page that has the problem details that all endpoints refer to."""
+    """The application, with a page that has what a client needs and FastAPI leaves off."""
+
+    _page: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI page, made once."""
-        page = super().openapi()
-        page["components"]["schemas"].setdefault(ProblemDetails.__name__, ProblemDetails.model_json_schema())
-        return page
+        if self._page is None:
+            page = deepcopy(super().openapi())  # another thread may be at it too
+            kinds = (field.field_info.annotation for field in get_fields_from_routes(self.routes))
+            add_details(page, [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)])
+            self._page = page
+        return self._page
 
 
 def make_api(parts: ApiParts) -> FastAPI:

@@ -17,6 +17,7 @@ from runtime.chores import Chore, every
 from runtime.endpoints.access import FOLDER, AccessLog
 from runtime.endpoints.audio_today import AudioToday
 from runtime.endpoints.authentication import Authentication
+from runtime.endpoints.calling_out import CallingOut
 from runtime.endpoints.jobs_under_way import JobsUnderWay
 from runtime.endpoints.limiting import Limiting
 from runtime.endpoints.parts import ApiParts
@@ -70,6 +71,7 @@ def make_parts(
         audit=audit,
         waiting=WaitingRoom(backend.results),
         analyses=make_analysis_parts(settings, backend, router, clock),
+        calling_out=CallingOut(),
         counting=open_counting(settings, backend, clock),
         stopping=stopping,
     )

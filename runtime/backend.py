@@ -58,13 +58,13 @@ class SignedUpload(NamedTuple):
 
 
 SignUpload = Callable[[str, str, int, float], SignedUpload | None]
-"""Takes the name of an object of the upload bucket, its content type, the most bytes it may have, and for how many
+"""Takes the name of an object of the upload bucket, its content type, how many bytes it must have, and for how many
 seconds the address holds; ``None`` = the API must take it itself."""
 
 
-def nobody_signs(name: str, content_type: str, most_bytes: int, valid_s: float) -> SignedUpload | None:
+def nobody_signs(name: str, content_type: str, size_bytes: int, valid_s: float) -> SignedUpload | None:
     """The API takes it itself."""
-    del name, content_type, most_bytes, valid_s
+    del name, content_type, size_bytes, valid_s
     return None
 
 

@@ -114,7 +114,7 @@ def progress_line(batch: Batch, progress: BatchProgress) -> str:
     parts += [
         f"{progress.done:,} done ({progress.known:,} known before)" if progress.known else f"{progress.done:,} done"
     ]
-    for word in ("duplicate", "rejected", "failed"):
+    for word in ("duplicate", "rejected", "failed", "cancelled"):
         parts += [f"{count:,} {word}"] if (count := getattr(progress, word)) else []
     if batch.state in OPEN:
         parts += [f"{progress.rate_per_s:.1f} a second"] if progress.rate_per_s else []
@@ -125,7 +125,7 @@ def progress_line(batch: Batch, progress: BatchProgress) -> str:
 
 def as_json(batch: Batch, progress: BatchProgress) -> dict[str, object]:
     """The same for a program."""
-    counts = ("entries", "pending", "done", "known", "failed", "rejected", "duplicate")
+    counts = ("entries", "pending", "done", "known", "failed", "rejected", "duplicate", "cancelled")
     return {
         **_summary(batch),
         "fed_share": round(batch.fed_share, 4),

@@ -1,4 +1,8 @@
-"""``BatchFollowing``: sees batches through to their end, once all their entries were fed."""
+"""``BatchFollowing``: sees batches through to their end, once all their entries were fed.
+
+The end is saved first, which one of several followers does, then told as it was saved, and then the batch loses its
+mark.  Whoever finds one that has ended and is marked tells of it again, in the same words.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -45,7 +49,7 @@ class BatchFollowing:
         clock: Clock,
         on_ended: Callable[[Batch], None] = lambda _: None,
     ) -> None:
-        """Take the parts; ``on_ended`` hears of each batch that ended, at least once, before anybody can see it."""
+        """Take the parts; ``on_ended`` hears of each batch that ended, at least once, always of the same."""
         self._batches, self._counting, self._routing, self._warehouse = batches, counting, routing, warehouse
         self._find_tenant, self._clock, self._on_ended = find_tenant, clock, on_ended
         self._again: dict[str, Iterator[int]] = {}
@@ -71,6 +75,12 @@ class BatchFollowing:
             found = self._batches.find(tenant, batch_id)
             if found is not None and found.batch.state is BatchState.FED:
                 return self._follow(found)
+            if (
+                found is not None
+                and found.batch.state is BatchState.ENDED
+                and self._batches.is_marked(tenant, batch_id)
+            ):
+                return self._tell(found.batch)
         except (Unavailable, ConfigurationError, ObjectMissing) as error:
             event(_log, "batch.not_followed", level=logging.WARNING, batch=batch_id, error=str(error))
         return 0
@@ -100,11 +110,15 @@ class BatchFollowing:
         if progress.pending:
             return 0
         ended = found.batch.model_copy(update={"state": BatchState.ENDED, "ended_at": self._clock()})
-        self._on_ended(ended)
-        if self._batches.save(found, ended) is None:
+        if self._batches.save(found, ended, marked=True) is None:
             return 0
         event(_log, "batch.ended", batch=ended.id, tenant=ended.tenant, entries=progress.entries, done=progress.done,
               failed=progress.failed, rejected=progress.rejected, duplicate=progress.duplicate)  # fmt: skip
+        return self._tell(ended)
+
+    def _tell(self, ended: Batch) -> int:
+        self._on_ended(ended)
+        self._batches.close(ended.tenant, ended.id)
         return 1
 
     def _is_stuck(self, batch: Batch, progress: BatchProgress) -> bool:

@@ -12,7 +12,7 @@ from earmark.domain import Job, Upload
 from earmark.errors import ConfigurationError, StorageError, Unavailable
 from earmark.kept_bucket import KeptBucket
 from earmark.log import event
-from earmark.ports import Clock
+from earmark.ports import Clock, ObjectInfo
 from earmark.settings import Settings
 from earmark.vocabulary import Origin
 from router.arrivals import PREFIX as ROUTED
@@ -36,6 +36,8 @@ SLICES: Final = {"local": 1, "gcp": 16}
 """In how many parts entries are routed side by side, by backend: on one machine one write for all is quickest."""
 FRESH_S: Final = {"local": 0.2, "gcp": 10.0}
 """Seconds for which a count is good, by backend: in BigQuery each look costs money."""
+_CATALOGUED_BYTES: Final = 1024**2
+"""From so many on it is quicker to look a hash up than to read the object, on one machine."""
 _NAME: Final = "{number} {worker}"
 _numbers = iter(range(1 << 62))
 
@@ -132,6 +134,7 @@ def open_audio(
         refuse=refuse,
         of_file=of_file if files else None,
         machine=machine() if files else "",
+        known_sha256=_catalogued(backend.kept[UPLOADS]) if settings.backend == "local" else lambda _: None,
     )
 
 
@@ -152,6 +155,23 @@ def _routing(
         came=cataloguing(backend.kept[UPLOADS], clock),
         slices=SLICES[settings.backend],
     )
+
+
+def _catalogued(kept: KeptBucket) -> Callable[[ObjectInfo], str | None]:
+    """What knows hashes of objects by the catalogue; a look costs nothing but where that is a service."""
+
+    def known(info: ObjectInfo) -> str | None:
+        if info.size_bytes < _CATALOGUED_BYTES:
+            return None
+        try:
+            rows = kept.find(kept.name, info.name)
+        except (Unavailable, ConfigurationError, StorageError) as error:
+            event(_log, "catalogue.not_asked", level=logging.WARNING, error=str(error))
+            return None
+        same = (row for row in rows if (row.generation, row.size_bytes) == (info.generation, info.size_bytes))
+        return next((row.content_sha256 for row in same if row.content_sha256), None)
+
+    return known
 
 
 def open_cancelled(settings: Settings, backend: Backend, clock: Clock) -> CancelledJobs:

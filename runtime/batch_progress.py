@@ -21,7 +21,7 @@ KEPT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """Counts of entries, each in one of ``pending``, ``done``, ``failed``, ``rejected`` and ``duplicate``."""
+    """Entries, each one of ``pending``, ``done``, ``failed``, ``rejected``, ``duplicate`` and ``cancelled``."""
 
     entries: int
     """That were routed so far."""
@@ -37,6 +37,8 @@ class BatchProgress:
     """The line or the audio is at fault."""
     duplicate: int
     """With the same content as an earlier entry, whose result is theirs."""
+    cancelled: int = 0
+    """Whose jobs had not ended when the batch was cancelled, and have not since."""
     recent: int = 0
     """Jobs that ended within the last minutes."""
     rate_per_s: float = 0.0
@@ -49,7 +51,7 @@ class BatchProgress:
     @property
     def ended(self) -> int:
         """Entries with a result, or without hope of one."""
-        return self.entries - self.pending
+        return self.entries - self.pending - self.cancelled
 
 
 class _Seen(NamedTuple):
@@ -118,7 +120,9 @@ class BatchCounting:
             way = "duplicate" if row["routed"] == "duplicate" else row["standing"]
             of[way] = of.get(way, 0) + row["entries"]
         recent = sum(row["recent"] or 0 for row in rows)
-        entries, pending = sum(of.values()), of.get("pending", 0)
+        entries, pending, cancelled = sum(of.values()), of.get("pending", 0), 0
+        if batch.state is BatchState.CANCELLED:
+            pending, cancelled = 0, pending
         rate = recent / max((now - since).total_seconds(), 1.0)
         to_come = entries / batch.fed_share - entries if batch.fed_share else 0.0
         left_s = 0.0 if batch.state not in OPEN else (pending + to_come) / rate if rate else None
@@ -130,6 +134,7 @@ class BatchCounting:
             failed=of.get("failed", 0),
             rejected=of.get("rejected", 0),
             duplicate=of.get("duplicate", 0),
+            cancelled=cancelled,
             recent=recent,
             rate_per_s=rate,
             left_s=left_s,

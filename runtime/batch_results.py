@@ -22,8 +22,8 @@ _GONE: Final = ("deleted", "Its analysis was deleted.", "Send the audio again.")
 _PENDING: Final = ("pending", "It has not been analysed yet.", "Ask again later.")
 _CANCELLED: Final = ("cancelled", "The batch was cancelled before it was analysed.", "Send it in another batch.")
 
-Told = Callable[[str, str, str], tuple[str, str, str]]
-"""Turns kind, message and remedy of a fault into those that a customer is shown."""
+Told = Callable[[str, str, str, str], tuple[str, str, str]]
+"""Turns kind, message and remedy of a fault, and what the customer wrote itself, into those that it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class BatchResults:
         results: ObjectStore,
         warehouse: Warehouse,
         *,
-        told: Told = lambda kind, message, remedy: (kind, message, remedy),
+        told: Told = lambda kind, message, remedy, _: (kind, message, remedy),
     ) -> None:
         """Take the stores; ``told`` says how faults are put to a customer."""
         self._results, self._warehouse, self._told = results, warehouse, told
@@ -114,7 +114,7 @@ class BatchResults:
         record, error = None, None
         status = str(row["standing"])
         if row["routed"] == "rejected":
-            error = self._told(row["error_kind"] or "rejected", row["error"] or "", row["remedy"] or "")
+            error = self._told(row["error_kind"] or "rejected", row["error"] or "", row["remedy"] or "", row["source"])
         elif status == "pending":
             status, message, remedy = _CANCELLED if batch.state is BatchState.CANCELLED else _PENDING
             error = (status, message, remedy)
@@ -141,6 +141,6 @@ class BatchResults:
         if record.status == "done":
             return None
         if not record.failures:
-            return self._told(record.status, "It was not said why.", "")
+            return self._told(record.status, "It was not said why.", "", "")
         last = record.failures[-1]
-        return self._told(last.kind, masked(last.message), last.remedy)
+        return self._told(last.kind, masked(last.message), last.remedy, "")

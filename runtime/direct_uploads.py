@@ -55,7 +55,7 @@ class DirectUpload(Frozen):
     name: str
     """Of the object in the upload bucket."""
     size_bytes: int
-    """The file may have no more."""
+    """The file must have exactly so many bytes."""
     content_type: str
     content_sha256: Sha256 | None = None
     """The file must have it."""
@@ -138,14 +138,17 @@ class DirectUploads:
         expired = self._clock() >= upload.expires_at
         return Fate(status=UploadStatus.EXPIRED if expired else UploadStatus.WAITING)
 
-    def take(self, upload: DirectUpload, path: Path, content_sha256: str) -> Fate:
+    def take(self, upload: DirectUpload, path: Path, content_sha256: str, size_bytes: int) -> Fate:
         """Put a file into its place, and route it.
 
         Raises:
-            InputRejected: it is not the file that was announced.
+            InputRejected: it is not the file that was announced; the place still waits for that.
             PreconditionFailed: something was put there before.
             Unavailable: a store cannot be reached; what was put there is found by ``earmark route --reconcile``.
         """
+        if size_bytes != upload.size_bytes:
+            message = f"The file has {size_bytes} bytes, and {upload.size_bytes} were announced"
+            raise InputRejected(InputFault.CHANGED, message, "Send the whole file to the same address.")
         if upload.content_sha256 not in {None, content_sha256}:
             message = "The file has another SHA-256 than was announced"
             raise InputRejected(InputFault.CHANGED, message, "Ask for a new address, and send the file again.")

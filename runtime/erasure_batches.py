@@ -43,7 +43,7 @@ class BatchesStore:
                 continue
             kept = bytearray(content)
             for start, end in spans:
-                kept[start:end] = b"".join(b"\n" if each == ord("\n") else b" " for each in kept[start:end])
+                kept[start:end] = b"".join(bytes([each]) if each in b"\r\n" else b" " for each in kept[start:end])
             with suppress(PreconditionFailed):  # the next look finds what is there by then
                 self._state.write(
                     info.name, bytes(kept), content_type="application/octet-stream", if_generation=info.generation

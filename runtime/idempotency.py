@@ -16,12 +16,15 @@ from earmark.domain import JobId
 from earmark.errors import ObjectMissing, PreconditionFailed
 from earmark.metadata import Frozen
 from earmark.ports import Clock, ObjectInfo, ObjectStore
+from runtime.worker_name import is_dead, own_name
 
 FOLDER: Final = "idempotency"
 KEPT: Final = timedelta(hours=24)
 """Age at which a key is forgotten."""
 UNDER_WAY: Final = timedelta(minutes=1)
-"""Age from which a request that was never answered is taken for dead: what is claimed is over in seconds."""
+"""Age from which a request that was never answered is taken for dead: what is claimed is over in seconds.
+
+On one machine its process tells at once."""
 
 
 class Clash(StrEnum):
@@ -48,6 +51,8 @@ class Claimed(Frozen):
     fingerprint: str
     """Hash of what was asked."""
     at: AwareDatetime
+    holder: str = ""
+    """The process that is at it."""
     job_id: JobId | None = None
     """What it became; ``None`` = it is under way."""
 
@@ -85,7 +90,7 @@ class IdempotencyKeys:
             yield Claim(None)
             return
         name = f"{FOLDER}/{tenant}/{hashlib.sha256(key.encode()).hexdigest()}.json"
-        mine = Claimed(fingerprint=fingerprint, at=self._clock())
+        mine = Claimed(fingerprint=fingerprint, at=self._clock(), holder=own_name())
         earlier = self._take(name, mine)
         if isinstance(earlier, str):
             yield Claim(earlier)
@@ -122,7 +127,7 @@ class IdempotencyKeys:
                 raise IdempotencyClash(Clash.MISMATCH)
             if found.job_id is not None:
                 return found.job_id
-            if mine.at - found.at < UNDER_WAY:
+            if mine.at - found.at < UNDER_WAY and not is_dead(found.holder):
                 raise IdempotencyClash(Clash.UNDER_WAY)
         try:
             return self._write(name, mine, generation)

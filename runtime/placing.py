@@ -3,6 +3,8 @@
 A file that is to stay is named after its content, so that putting it there twice stores it once.  A customer who brings
 it again when it is older than a day gets a copy of its own, whose time begins then, and which nobody is about to delete
 for its age.  A temporary one always is a copy of its own: the job that it is for deletes it.
+
+Whoever puts a copy there routes it: routers take no copy of these for an upload that nobody told of.
 """
 
 import hashlib
@@ -21,11 +23,10 @@ from earmark.kept_bucket import KeptBucket
 from earmark.log import event
 from earmark.ports import ObjectInfo
 from earmark.vocabulary import ObjectClass, ObjectState
+from router.addresses import BY_CONTENT
 from router.intake import display
 
 _log = logging.getLogger(__name__)
-BY_CONTENT: Final = "by-content"
-"""Folder, below the tenant's, of files that a command uploaded; each is named by its SHA-256."""
 FRESH: Final = timedelta(days=1)
 """A copy that is no older serves another upload of the same content."""
 _CONTENT_TYPE: Final = "application/octet-stream"

@@ -6,21 +6,23 @@ checked against the name.  Redirects are not followed, and nothing but the statu
 """
 
 import ipaddress
+import logging
 import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, RemoteDisconnected
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from earmark.errors import ConfigurationError, Unavailable
-from earmark.log import masked
+from earmark.log import event, masked
 from runtime.cut_off import cut_off
 from runtime.public_address import Address, leads_inside
 
+_log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 10.0
 """For the connection and each part of the answer."""
 WHOLE_S: Final = 30.0
@@ -72,7 +74,7 @@ class Posting:
             private: whether addresses may lead to this machine or a private network, and there without TLS.
             context: whom to trust; ``None`` = what the system trusts.
             timeout_s: seconds for the connection and each part of the answer.
-            whole_s: seconds for all of it behind the look-up of the name, which has the system's own limit.
+            whole_s: seconds for all of it; the look-up of the name, which has the system's own limit, is not cut short.
             resolve: looks names up.
         """
         self._private, self._context = private, context
@@ -103,7 +105,7 @@ class Posting:
         if not host or parts.username is not None or parts.password is not None or not (secure or plain):
             message = "a webhook is called by https://, without a login in its address and with no more than 2000 signs"
             raise ConfigurationError(message)
-        port = port or (HTTPS_PORT if secure else HTTP_PORT)
+        port = (HTTPS_PORT if secure else HTTP_PORT) if port is None else port
         if not (port == HTTPS_PORT or port >= _OPEN_PORTS or (plain and port == HTTP_PORT)):
             message = f"a webhook is called on port {HTTPS_PORT}, or from {_OPEN_PORTS} on, not on {port}"
             raise ConfigurationError(message)
@@ -117,10 +119,11 @@ class Posting:
             Unavailable: nobody answers in time.
             ConfigurationError: the address is none that is called, or leads inside by now.
         """
+        ends = time.monotonic() + self._whole_s
         target = self.read(url)
         addresses = self._addresses(target)
         try:
-            return self._call(target, addresses, body, headers)
+            return self._call(target, addresses, body, headers, ends)
         except (HTTPException, OSError, ValueError) as error:
             raise _unreachable(target, error) from None
 
@@ -130,18 +133,18 @@ class Posting:
             texts = self._resolve(target.host, target.port)
             found: list[Address] = [ipaddress.ip_address(each) for each in texts]
         except (OSError, ValueError) as error:
-            raise _unreachable(target, error) from None
+            raise Unavailable(_nowhere(target, _what(error))) from None
         inside = [leads_inside(each) for each in found]
         if not found or (any(inside) and not self._private):
-            message = f"{target.host} leads to this machine or a private network, which no webhook may"
-            raise ConfigurationError(message)
+            raise ConfigurationError(_nowhere(target, "it leads inside" if found else "it has no address"))
         if not target.secure and not all(inside):
             message = f"{target.host} is called by https:// alone, for it is out on the net"
             raise ConfigurationError(message)
         return [str(each) for each in found[:_ADDRESSES]]
 
-    def _call(self, target: Target, addresses: Sequence[str], body: bytes, headers: Mapping[str, str]) -> int:
-        ends = time.monotonic() + self._whole_s
+    def _call(
+        self, target: Target, addresses: Sequence[str], body: bytes, headers: Mapping[str, str], ends: float
+    ) -> int:
         plain = self._connected(target, addresses, ends)
         held = plain
         if target.secure:  # with the socket in hand before the handshake, which a server could draw out as well
@@ -156,7 +159,11 @@ class Posting:
             for name, value in {"Host": target.authority, **headers, "Content-Length": str(len(body))}.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
-            status = connection.getresponse().status
+            try:
+                status = connection.getresponse().status
+            except (HTTPException, OSError):
+                if not cut.is_set():
+                    raise
             if cut.is_set():  # a head without an end is taken for a whole one
                 message = "its answer took too long"
                 raise TimeoutError(message)
@@ -183,5 +190,19 @@ def _trusted() -> ssl.SSLContext:
 
 
 def _unreachable(target: Target, error: Exception) -> Unavailable:
-    what = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return Unavailable(f"{target.host} cannot be reached: {masked(what)[:200]}")
+    return Unavailable(f"{target.host} cannot be reached: {_what(error)}")
+
+
+def _what(error: Exception) -> str:
+    """What went wrong, without a byte of what the other side sent."""
+    if isinstance(error, RemoteDisconnected):
+        return "it closed the connection without an answer"
+    if isinstance(error, HTTPException) or not isinstance(error, OSError):  # both repeat what they could not read
+        return "its answer is no HTTP"
+    return masked(error.strerror or str(error) or type(error).__name__)[:200]
+
+
+def _nowhere(target: Target, why: str) -> str:
+    """The same words whether a name leads inside or is none: else whoever asks learns the names of our network."""
+    event(_log, "posting.refused", host=target.host, reason=why)
+    return f"{target.host} cannot be looked up, or leads to this machine or a private network, which no webhook may"

@@ -107,9 +107,11 @@ class Submission:
         limit = self.limit_bytes(tenant)
         if info.size_bytes > limit:
             message = f"{_name(address)} has {info.size_bytes} bytes; the limit is {limit}"
-            raise InputRejected(InputFault.TOO_LARGE, message, "Split it, or bring it in a smaller format.")
+            raise InputRejected(
+                InputFault.TOO_LARGE, message, "Split it, or bring it in a smaller format.", own=_name(address)
+            )
         if not info.size_bytes:
-            raise InputRejected(InputFault.EMPTY, f"{_name(address)} is empty")
+            raise InputRejected(InputFault.EMPTY, f"{_name(address)} is empty", own=_name(address))
         uri = (
             self._backend.uri_of(UPLOADS, info)
             if address.bucket == UPLOADS
@@ -193,12 +195,14 @@ def _hash(store: ObjectStore, info: ObjectInfo, address: Address) -> str:
 
 def _demand_audio(head: bytes, address: Address) -> None:
     if sniff(head) is None:
-        raise InputRejected(InputFault.NOT_AUDIO, f"{_name(address)} has the bytes of no audio format that is known")
+        name = _name(address)
+        raise InputRejected(InputFault.NOT_AUDIO, f"{name} has the bytes of no audio format that is known", own=name)
 
 
 def _missing(address: Address) -> InputRejected:
     remedy = "Check the address; what was put there a moment ago may not be there yet."
-    return InputRejected(InputFault.NOT_FOUND, f"There is no audio of yours at {_name(address)}", remedy)
+    name = _name(address)
+    return InputRejected(InputFault.NOT_FOUND, f"There is no audio of yours at {name}", remedy, own=name)
 
 
 def _name(address: Address) -> str:

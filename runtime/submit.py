@@ -35,6 +35,10 @@ LOOK_S: Final = 0.5
 LINE_EVERY_S: Final = 5.0
 """Seconds between lines of progress where there is no terminal."""
 _CHUNK_BYTES: Final = 1 << 20
+_OWN_ROUTER: Final = (
+    "It may name files of this machine, so that no router elsewhere feeds it: `earmark route` must run here, or the "
+    "same command without --no-feed."
+)
 
 
 def submit(
@@ -65,6 +69,8 @@ def submit(
     try:
         if feed:
             watch.feed(batch)
+        elif batch.paths_on:
+            console.print(_OWN_ROUTER, markup=False, soft_wrap=True)
         if follow:
             watch.follow(batch)
     except KeyboardInterrupt:

@@ -38,9 +38,9 @@ from runtime.signals import handled
 
 LOOK_S: Final = 0.2
 """Seconds between looks at the processes."""
-AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a process that ended is started again, the last one from then on."""
-STEADY_S: Final = 60.0
+STEADY_S: Final = 20.0
 """A process that lasted so long is as good as new."""
 SPARE_S: Final = 15.0
 """Seconds beyond ``drain_s`` in which everything has ended, or is killed."""
@@ -128,7 +128,7 @@ class Up:
                 role.ends = 0 if now - role.started_at > STEADY_S else role.ends + 1
                 pause_s = AGAIN_S[min(role.ends, len(AGAIN_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311  # jitter
                 role.due_at = now + pause_s
-                self._say(f"{role.name} ended with status {ended}; started again in {pause_s:.0f} s")
+                self._say(f"{role.name} ended with status {ended}; started again in {pause_s:.1f} s")
             elif role.process is None and now >= role.due_at:
                 role.start(self._command)
         return 0

@@ -78,7 +78,7 @@ def replay(
     name: Webhook,
     event: Annotated[str, typer.Argument(help="Id of the event: `evt_…`.", metavar="EVENT", show_default=False)],
 ) -> None:
-    """Tell an event once more, as soon as whoever makes the calls sees it."""
+    """Tell an event once more, as soon as the router sees it: `earmark route` or `earmark up`."""
     from runtime.webhook_desk import tell_again  # noqa: PLC0415
 
     tell_again(settings(), name, event)

@@ -11,7 +11,7 @@ from runtime.dlq_desk import say
 from runtime.retention_output import print_json, print_table
 from runtime.tenancy import open_tenants
 from runtime.webhook_parts import make_desk
-from runtime.webhooks.delivering import DELIVERED
+from runtime.webhooks.delivering import DELIVERED, moment_of
 from runtime.webhooks.desk import WebhookDesk
 from runtime.webhooks.endpoint import WebhookEndpoint
 from runtime.webhooks.webhook_event import CHOICES, EventType
@@ -57,7 +57,7 @@ def list_calls(settings: Settings, identity: str, most: int, *, as_json: bool) -
     endpoint = _found(desk, identity)
     rows = desk.deliveries(endpoint.tenant, endpoint.id, most=most)
     if as_json:
-        print_json([{"at": row["at_second"], **{name: row[name] for name in _SHOWN}} for row in rows])
+        print_json([{"at": moment_of(row).isoformat(), **{name: row[name] for name in _SHOWN}} for row in rows])
         return
     if rows:
         print_table(["at", *_SHOWN], [[row["at_second"], *(row[name] for name in _SHOWN)] for row in rows])
@@ -90,7 +90,10 @@ def tell_again(settings: Settings, identity: str, event: str) -> None:
             f"changed.  `earmark webhook list {endpoint.id}` lists the calls."
         )
         raise ConfigurationError(message)
-    say(f"{event} is told once more as soon as a running API or `earmark up` sees it.")
+    say(
+        f"{event} is told once more as soon as the router sees it, which makes the calls: `earmark route` or "
+        "`earmark up`."
+    )
 
 
 def change_secret(settings: Settings, identity: str) -> None:

@@ -43,6 +43,7 @@ def end(world: ApiWorld, lane: Lane = Lane.HIGH, failure: Failure | None = None,
         analysis=None if failure else analysis,
         failures=(failure,) if failure else (),
         enqueued_at=job.enqueued_at,
+        received_at=job.upload.received_at,
         settled_at=now,
     )
     world.backend.results.write(record.name, record.model_dump_json().encode(), content_type="application/json")

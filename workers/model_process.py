@@ -35,9 +35,7 @@ class ModelProcess:
     Not safe for several threads at once, except ``kill`` and ``end``.
     """
 
-    def __init__(
-        self, factory: str, options: Mapping[str, object], *, start_timeout_s: float, nice: int = 0
-    ) -> None:
+    def __init__(self, factory: str, options: Mapping[str, object], *, start_timeout_s: float, nice: int = 0) -> None:
         """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child.
 
         ``nice`` is by how much the child gives way to other processes.

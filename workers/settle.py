@@ -217,6 +217,7 @@ class Settler:
                 "tenant": lease.job.upload.tenant,
                 "status": status,
                 "enqueued_at": lease.job.enqueued_at,
+                "received_at": lease.job.upload.received_at,
                 "settled_at": self._clock(),
                 "batch": lease.job.upload.batch,
                 "failures": lease.history,

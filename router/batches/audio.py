@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,6 +16,7 @@ from earmark.ports import Clock, ObjectInfo, ObjectStore
 from earmark.vocabulary import Origin
 from router.addresses import UPLOADS, resolve, resolve_prefix, shown
 from router.batches.batch import Batch
+from router.batches.contents import Content, ContentHashes
 from router.batches.entry import Entry
 from router.tenant import Tenant
 
@@ -23,7 +25,7 @@ _LOOKS: Final = 3
 _SCHEME: Final = re.compile(r"gs://|uploads/|upload:")
 """How addresses begin that are no paths."""
 _GRANT: Final = "Let the service account of Earmark read the objects of that bucket."
-_NO_PATHS: Final = "Send the address of audio that was uploaded; only `earmark submit` reads files of its machine."
+_NO_PATHS: Final = "Send the address of audio that was uploaded; files can be named only by command, on their machine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,25 @@ class BatchAudio:
         refuse: Callable[[Upload], None] = lambda _: None,
         of_file: Callable[[Path, Tenant], Upload] | None = None,
         machine: str = "",
+        known_sha256: Callable[[ObjectInfo], str | None] = lambda _: None,
     ) -> None:
         """Take what opens a bucket by its name, and the upload bucket's full name.
 
         ``uri_of`` says where workers find an object of the upload bucket; ``refuse`` raises ``InputRejected`` for what
-        nobody may hear; ``of_file`` makes uploads of files of this ``machine``, where it may.
+        nobody may hear; ``of_file`` makes uploads of files of this ``machine``, where it may; ``known_sha256`` gives
+        the hash of an object of the upload bucket, where somebody knows it without reading.
         """
         self._bucket, self._upload_bucket, self._uri_of = bucket, upload_bucket, uri_of
         self._max_input_bytes, self._clock, self._refuse = max_input_bytes, clock, refuse
-        self._of_file, self._machine = of_file, machine
+        self._of_file, self._machine, self._known_sha256 = of_file, machine, known_sha256
+        self._hashes = ContentHashes()
+        self._counting = threading.Lock()
+        self._hashed_bytes = 0
+
+    @property
+    def hashed_bytes(self) -> int:
+        """Bytes that were read so far, to hash them."""
+        return self._hashed_bytes
 
     def serves(self, batch: Batch) -> bool:
         """Whether the files of a batch are on this machine, if it names files."""
@@ -80,7 +92,9 @@ class BatchAudio:
         except ConfigurationError as error:
             if address.bucket == UPLOADS:
                 raise
-            raise InputRejected(InputFault.UNREADABLE, f"{shown(entry.source)} cannot be read", _GRANT) from error
+            raise InputRejected(
+                InputFault.UNREADABLE, f"{shown(entry.source)} cannot be read", _GRANT, own=entry.source
+            ) from error
 
     def under(self, prefix: str, tenant: Tenant) -> tuple[ObjectStore, Address]:
         """The bucket and the beginning of names that a prefix means.
@@ -98,6 +112,7 @@ class BatchAudio:
             found = self._of_file(Path(batch.folder) / (entry.path or entry.address or ""), tenant)
         except ValueError:  # no file can have that name
             raise _missing(entry.source) from None
+        self._count(found.size_bytes)
         return Opened(found.model_copy(update={"batch": batch.id}))
 
     def _look(self, address: Address, source: str, batch: Batch, tenant: Tenant) -> Opened:
@@ -125,16 +140,18 @@ class BatchAudio:
         limit = min(self._max_input_bytes, tenant.max_input_bytes or self._max_input_bytes)
         if info.size_bytes > limit:
             raise InputRejected(InputFault.TOO_LARGE, f"It has {info.size_bytes} bytes; the limit is {limit}")
-        digest = hashlib.sha256()
-        for chunk in store.read(info.name, generation=info.generation):
-            digest.update(chunk)
         ours = bucket == UPLOADS
+
+        def find() -> str:
+            return (self._known_sha256(info) if ours else None) or self._hash(store, info)
+
+        content = Content(bucket, info.name, info.generation, info.size_bytes)
         upload = Upload(
             uri=self._uri_of(info) if ours else Address(bucket, info.name, info.generation).uri,
             tenant=tenant.name,
             tier=tenant.tier,
             origin=Origin.BATCH,
-            content_sha256=digest.hexdigest(),
+            content_sha256=self._hashes.of(content, find),
             size_bytes=info.size_bytes,
             received_at=self._clock().astimezone(UTC),
             region=tenant.region,
@@ -142,6 +159,17 @@ class BatchAudio:
         )
         self._refuse(upload)
         return Opened(upload, info if ours else None)
+
+    def _hash(self, store: ObjectStore, info: ObjectInfo) -> str:
+        digest = hashlib.sha256()
+        for chunk in store.read(info.name, generation=info.generation):
+            digest.update(chunk)
+            self._count(len(chunk))
+        return digest.hexdigest()
+
+    def _count(self, size_bytes: int) -> None:
+        with self._counting:
+            self._hashed_bytes += size_bytes
 
 
 def address_line(address: Address, info: ObjectInfo) -> str:
@@ -151,4 +179,4 @@ def address_line(address: Address, info: ObjectInfo) -> str:
 
 def _missing(source: str) -> InputRejected:
     message = f"There is nothing at {shown(source)}"
-    return InputRejected(InputFault.NOT_FOUND, message, "Upload it first; check the name.")
+    return InputRejected(InputFault.NOT_FOUND, message, "Upload it first; check the name.", own=source)

@@ -1,6 +1,6 @@
 """``Batches``: the register of batches, in the state store.
 
-``open-batches/TENANT/ID`` is written first, which marks it for whoever feeds and follows until it has ended, then
+``open-batches/TENANT/ID`` is written first, which marks it for whoever feeds and follows until its end is told, then
 ``batches/TENANT/ID/manifest``, then ``batches/TENANT/ID/batch.json``, with which it exists.  Whoever changes a batch
 demands the generation that it has looked at.
 """
@@ -19,7 +19,7 @@ from earmark.errors import InputFault, InputRejected, ObjectMissing, Preconditio
 from earmark.log import event
 from earmark.ports import Clock, ObjectStore
 from router.batches.batch import BATCH_ID, OPEN, Batch, BatchState, new_batch_id
-from router.batches.form import HEAD_BYTES, ManifestForm, form_of
+from router.batches.form import ManifestForm, form_of, head_of
 from router.batches.manifest import LineCount
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ CHANGES_MAX: Final = 20
 """Attempts to change a batch that others change at the same time."""
 _ABANDONED: Final = timedelta(days=1)
 """Age of a mark without a batch, whose maker must be dead."""
+_MARKED: Final = OPEN | {BatchState.ENDED}
 _CHUNK_BYTES: Final = 1 << 20
 _JSON: Final = "application/json"
 _BYTES: Final = "application/octet-stream"
@@ -168,13 +169,22 @@ class Batches:
             _, owner, batch_id = info.name.split("/")
             yield owner, batch_id
 
+    def is_marked(self, tenant: str, batch_id: str) -> bool:
+        """Whether there is something to do with a batch."""
+        return self._state.stat(f"{OPEN_FOLDER}{tenant}/{batch_id}") is not None
+
     def stands(self, found: Found) -> bool:
         """Whether nobody has changed or removed a batch since it was found."""
         info = self._state.stat(_name(found.batch.tenant, found.batch.id))
         return info is not None and info.generation == found.generation
 
-    def save(self, found: Found, batch: Batch) -> Found | None:
+    def save(self, found: Found, batch: Batch, *, marked: bool = False) -> Found | None:
         """Store a batch in place of how it was found; ``None`` = somebody else was first.
+
+        Args:
+            found: as it was.
+            batch: as it is to be.
+            marked: whether its mark stays though it is over, until ``close``: there is something left to do.
 
         Raises:
             Unavailable: the store cannot be reached.
@@ -188,7 +198,7 @@ class Batches:
             )
         except PreconditionFailed:
             return None
-        if batch.state not in OPEN:
+        if batch.state not in OPEN and not marked:
             self.close(batch.tenant, batch.id)
         return Found(batch, info.generation)
 
@@ -244,13 +254,16 @@ class Batches:
                     self._state.delete(name, if_generation=info.generation)
 
     def sweep(self) -> int:
-        """Remove marks and manifests of batches that never came to be; returns how many were removed."""
+        """Remove marks and manifests of batches that never came to be, or are over; returns how many were removed.
+
+        Those of one that has ended are left to whoever tells of the end.
+        """
         removed = 0
         for info in self._state.scan(OPEN_FOLDER):
             _, tenant, batch_id = info.name.split("/")
             found = self.find(tenant, batch_id)
             young = self._clock() - info.created_at <= _ABANDONED
-            if (found is None and not young) or (found is not None and found.batch.state not in OPEN):
+            if (found is None and not young) or (found is not None and found.batch.state not in _MARKED):
                 self.close(tenant, batch_id)
                 removed += 1
         return removed
@@ -268,15 +281,15 @@ class Batches:
     def _examined(self, manifest: BinaryIO, media_type: str) -> tuple[ManifestForm, str, int]:
         """Form, SHA-256 and size of a manifest."""
         digest, size_bytes, lines = hashlib.sha256(), 0, LineCount(self._max_entries)
-        head = b""
         while chunk := manifest.read(_CHUNK_BYTES):
-            head = head or chunk[:HEAD_BYTES]
             lines.add(chunk)
             digest.update(chunk)
             size_bytes += len(chunk)
         if not size_bytes:
             raise InputRejected(InputFault.EMPTY, "The manifest is empty", "Send one entry a line.")
-        return form_of(head, media_type), digest.hexdigest(), size_bytes
+        manifest.seek(0)
+        head, before = head_of(iter(lambda: manifest.read(_CHUNK_BYTES), b""), lines.line_end)
+        return form_of(head, media_type, line_end=lines.line_end, before=before), digest.hexdigest(), size_bytes
 
 
 def manifest_name(batch: Batch) -> str:

@@ -23,7 +23,7 @@ from router.batches.batch import Batch, BatchState
 from router.batches.batches import Batches, Found
 from router.batches.entry import Entry
 from router.batches.manifest import Cursor, entries_of
-from router.batches.routing import THREADS, EntryRouting, Looked
+from router.batches.routing import EntryRouting, Looked
 from router.batches.seen import SeenContents
 from router.tenant import Tenant
 
@@ -31,11 +31,12 @@ _log = logging.getLogger(__name__)
 STEP_ENTRIES: Final = 1000
 STEP_S: Final = 20.0
 """Seconds after which a step reads no further entries."""
+STEP_BYTES: Final = 512 * 1024**2
+"""Bytes that were hashed after which it reads none either, so that batches of large files take turns with others."""
 HELD: Final = timedelta(seconds=120)
 """For which a batch is a feeder's without a sign of life; a step and the longest file take less."""
 KEPT_OPEN: Final = 8
 """Batches whose manifests are kept open between steps."""
-_WINDOW: Final = 8 * THREADS
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _PAGE_ROWS: Final = 5000
@@ -68,6 +69,7 @@ class Feeding:
         is_dead: Callable[[str], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
         step_entries: int = STEP_ENTRIES,
+        step_bytes: int = STEP_BYTES,
     ) -> None:
         """Take the register, what routes entries, and the feeder's name, which no other has.
 
@@ -75,7 +77,7 @@ class Feeding:
         """
         self._batches, self._routing, self._warehouse, self._find_tenant = batches, routing, warehouse, find_tenant
         self._clock, self._name, self._is_dead, self._monotonic = clock, name, is_dead, monotonic
-        self._step_entries = step_entries
+        self._step_entries, self._step_bytes = step_entries, step_bytes
         self._readings: dict[tuple[str, str], _Reading] = {}
         self._fed: set[tuple[str, str]] = set()
         """Those that have nothing to feed any more."""
@@ -213,19 +215,29 @@ class Feeding:
         self, batch: Batch, tenant: Tenant, lines: Iterator[tuple[Cursor, Entry | None]]
     ) -> tuple[Cursor, list[Looked], bool]:
         """The next entries and their audio, where they end, and whether there are no more."""
-        until = self._monotonic() + STEP_S
-        cursor, looked = batch.cursor, list[Looked]()
-        while len(looked) < self._step_entries and self._monotonic() < until:
-            window: list[Entry] = []
-            while len(window) < min(_WINDOW, self._step_entries - len(looked)):
+        until, audio = self._monotonic() + STEP_S, self._routing.audio
+        bytes_until = audio.hashed_bytes + self._step_bytes
+        cursor, taken, over = batch.cursor, 0, False
+
+        def enough() -> bool:
+            if taken >= self._step_entries:
+                return True
+            return cursor != batch.cursor and (self._monotonic() >= until or audio.hashed_bytes >= bytes_until)
+
+        def entries() -> Iterator[Entry]:
+            nonlocal cursor, taken, over
+            while not enough():
                 line = next(lines, None)
                 if line is None:
-                    return cursor, looked + self._routing.look(batch, tenant, window), True
+                    over = True
+                    return
                 cursor, entry = line
                 if entry is not None:
-                    window.append(entry)
-            looked += self._routing.look(batch, tenant, window)
-        return cursor, looked, False
+                    taken += 1
+                    yield entry
+
+        looked = list(self._routing.looking(batch, tenant, entries()))
+        return cursor, looked, over
 
     def _list(self, found: Found, tenant: Tenant) -> Found | None:
         """Write the manifest of a batch that is everything under a prefix."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterable
 from typing import Final, Literal, NoReturn
 
 from earmark.errors import InputFault, InputRejected
@@ -29,6 +30,8 @@ class ManifestForm(Frozen):
     """Of CSV, in lower case."""
     header_line: int = 0
     """Number of the line that is no entry; 0 = there is none."""
+    line_end: Literal["\n", "\r"] = "\n"
+    """A carriage return alone comes from old spreadsheets."""
 
     def entry(self, number: int, raw: bytes) -> Entry | None:
         """What a line says; ``None`` = nothing: it is empty, or the header.
@@ -59,20 +62,24 @@ class ManifestForm(Frozen):
         return of_fields(number, line, dict(zip(self.columns, cells, strict=False)))
 
 
-def form_of(head: bytes, media_type: str = "") -> ManifestForm:
+def form_of(
+    head: bytes, media_type: str = "", *, line_end: Literal["\n", "\r"] = "\n", before: int = 0
+) -> ManifestForm:
     """How a manifest is written, by its first bytes; what it was sent as settles what these leave open.
 
     Args:
-        head: at least its first ``HEAD_BYTES`` bytes, or all of it.
+        head: at least its first ``HEAD_BYTES`` bytes, or all of it; empty lines ``before`` it may be left out.
         media_type: as ``text/csv``; empty = nobody said.
+        line_end: how its lines end.
+        before: how many lines were left out.
 
     Raises:
         InputRejected: ``empty``, or ``unsupported``: it is no text in UTF-8, or CSV without a column that names audio.
     """
     if head.startswith(_WIDE):
         _refuse("It is UTF-16.", "Save it as UTF-8.")
-    lines = head.removeprefix(BOM).split(b"\n")
-    number, first = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (0, b""))
+    lines = head.removeprefix(BOM).split(line_end.encode())
+    number, first = next(((at, line) for at, line in enumerate(lines, before + 1) if line.strip()), (0, b""))
     if not number:
         raise InputRejected(InputFault.EMPTY, "The manifest has no entries", _REMEDY)
     if b"\0" in first:
@@ -83,12 +90,35 @@ def form_of(head: bytes, media_type: str = "") -> ManifestForm:
     header = _header(line)
     if header is not None:
         delimiter, columns = header
-        return ManifestForm(kind="csv", delimiter=delimiter, columns=columns, header_line=number)
+        return ManifestForm(kind="csv", delimiter=delimiter, columns=columns, header_line=number, line_end=line_end)
     if line.lstrip().startswith(("{", '"')) and (_is_json(line) or "json" in media_type):
-        return ManifestForm(kind="jsonl")
+        return ManifestForm(kind="jsonl", line_end=line_end)
     if "csv" in media_type and any(each in line for each in _DELIMITERS):
         _refuse(f"It is CSV and its first line has none of the columns {', '.join(KEYS)}.")
-    return ManifestForm(kind="jsonl" if line.lstrip().startswith("{") else "list")
+    return ManifestForm(kind="jsonl" if line.lstrip().startswith("{") else "list", line_end=line_end)
+
+
+def head_of(chunks: Iterable[bytes], line_end: Literal["\n", "\r"] = "\n") -> tuple[bytes, int]:
+    """The first ``HEAD_BYTES`` bytes of a manifest from its first line on that is not empty, and how many are before.
+
+    Args:
+        chunks: the manifest, read as far as needed.
+        line_end: how its lines end.
+    """
+    head, before = b"", 0
+    for chunk in chunks:
+        head += chunk
+        if not before:
+            head = head.removeprefix(BOM)
+        blank = head[: len(head) - len(head.lstrip())]
+        start = blank.rfind(line_end.encode()) + 1
+        before += blank.count(line_end.encode())
+        head = head[start:]
+        if head.isspace():
+            head = head[-HEAD_BYTES:]
+        elif len(head) >= HEAD_BYTES:
+            break
+    return head[:HEAD_BYTES], before
 
 
 def _of_list(number: int, line: str) -> Entry:

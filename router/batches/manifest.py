@@ -1,7 +1,7 @@
 """Manifests: their entries, one line after another, from any line on, with memory for one line."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from earmark.errors import InputFault, InputRejected
 from router.batches.entry import MAX_LINE_BYTES, Entry
@@ -32,11 +32,12 @@ def entries_of(
         start: the end of a line that was read before.
     """
     line, byte = start
+    end = form.line_end.encode()
     kept, taken = b"", 0
-    for piece in _lines(_skip(chunks, byte)):
+    for piece in _lines(_skip(chunks, byte), end):
         kept = piece if not kept else kept + piece[: max(0, _KEPT_BYTES - len(kept))]
         taken += len(piece)
-        if piece.endswith(b"\n"):
+        if piece.endswith(end):
             line, byte = line + 1, byte + taken
             yield Cursor(line, byte), form.entry(line, kept)
             kept, taken = b"", 0
@@ -50,8 +51,17 @@ class LineCount:
     def __init__(self, most: int) -> None:
         """Take the most entries a batch may have."""
         self._most = most
-        self.lines = 0
+        self._feeds, self._returns = 0, 0
+
+    @property
+    def lines(self) -> int:
         """Ends of lines so far."""
+        return self._feeds or self._returns
+
+    @property
+    def line_end(self) -> Literal["\n", "\r"]:
+        """How lines of what came so far end: by a carriage return where there is no line feed."""
+        return "\r" if self._returns and not self._feeds else "\n"
 
     def add(self, chunk: bytes) -> None:
         """Count a piece of the manifest.
@@ -59,7 +69,8 @@ class LineCount:
         Raises:
             InputRejected: ``too_large``.
         """
-        self.lines += chunk.count(b"\n")
+        self._feeds += chunk.count(b"\n")
+        self._returns += chunk.count(b"\r")
         if self.lines > self._most + 1:  # one may be a header
             message = f"The manifest has more than {self._most} lines"
             raise InputRejected(InputFault.TOO_LARGE, message, "Send it in several batches.")
@@ -74,11 +85,11 @@ def _skip(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
         count = 0
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _lines(chunks: Iterable[bytes], line_end: bytes) -> Iterator[bytes]:
     """Pieces that end with a line, or with a chunk."""
     for chunk in chunks:
         at = 0
-        while (end := chunk.find(b"\n", at)) >= 0:
+        while (end := chunk.find(line_end, at)) >= 0:
             yield chunk[at : end + 1]
             at = end + 1
         if at < len(chunk):

@@ -1,7 +1,8 @@
 """``EntryRouting``: some entries of a batch become jobs, and rows that say what became of each."""
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from earmark.domain import Upload
@@ -47,7 +48,8 @@ class EntryRouting:
         """
         self._audio, self._router, self._warehouse, self._clock = audio, router, warehouse, clock
         self._came, self._slices = came, slices
-        self._threads = ThreadPoolExecutor(max(THREADS, slices), "batch")
+        self._width = max(THREADS, slices)
+        self._threads = ThreadPoolExecutor(self._width, "batch")
 
     @property
     def audio(self) -> BatchAudio:
@@ -60,6 +62,14 @@ class EntryRouting:
         Raises:
             Unavailable: a store cannot be reached.
         """
+        return list(self.looking(batch, tenant, entries))
+
+    def looking(self, batch: Batch, tenant: Tenant, entries: Iterable[Entry]) -> Iterator[Looked]:
+        """The same one after another; the next entry is taken when a thread is free, so that they can end early.
+
+        Raises:
+            Unavailable: a store cannot be reached.
+        """
 
         def look(entry: Entry) -> Looked:
             try:
@@ -67,7 +77,17 @@ class EntryRouting:
             except InputRejected as rejection:
                 return entry, rejection.with_traceback(None)  # its frames would hold what they looked at
 
-        return list(self._threads.map(look, entries))
+        ahead: deque[Future[Looked]] = deque()
+        try:
+            for entry in entries:
+                ahead.append(self._threads.submit(look, entry))
+                if len(ahead) >= self._width:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for each in ahead:
+                each.cancel()
 
     def route(self, batch: Batch, looked: Sequence[Looked], seen: SeenContents) -> dict[str, int]:
         """Queue jobs for what is new, and write a row an entry; doing it again changes nothing.

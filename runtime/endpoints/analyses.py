@@ -24,7 +24,8 @@ endpoints = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 RETRY_S: Final = 1
 """Seconds after which it is worth asking for an analysis that waits."""
 AnalysisId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of the analysis.")]
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_BYTES: Final = "(the bytes of song.flac)"
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}, "example": _BYTES}
 _KEEP: Final = "Whether the audio is kept as long as the customer's tier says; else it goes with the job."
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -39,6 +40,7 @@ _BODY: Final[dict[str, Any]] = {
                         "keep": {"type": "boolean", "default": True, "description": _KEEP},
                     },
                 },
+                "example": {"file": _BYTES, "keep": True},
             },
             "application/octet-stream": _BINARY,
             "audio/*": _BINARY,

@@ -74,7 +74,7 @@ def state_of(record: Record, request: Request) -> AnalysisState:
     return AnalysisState(
         id=record.job_id,
         status=AnalysisStatus(record.status),
-        created_at=record.enqueued_at,
+        created_at=record.received_at or record.enqueued_at,
         settled_at=record.settled_at,
         analysis=record.analysis,
         error=_error(record),
@@ -87,7 +87,7 @@ def queued(asked: JobRequest, request: Request) -> AnalysisState:
     return AnalysisState(
         id=asked.job_id,
         status=AnalysisStatus.QUEUED,
-        created_at=asked.asked_at,
+        created_at=asked.upload.received_at,
         settled_at=None,
         analysis=None,
         error=None,
@@ -106,9 +106,9 @@ def base_url(request: Request) -> str:
     return (parts_of(request).settings.api_url or str(request.base_url)).rstrip("/")
 
 
-def error_of(kind: str, message: str, remedy: str) -> AnalysisError:
-    """A fault, without addresses and paths of ours, and with a remedy for customers."""
-    return AnalysisError(kind=kind, message=for_customer(message), remedy=remedy_for(kind, remedy))
+def error_of(kind: str, message: str, remedy: str, own: str = "") -> AnalysisError:
+    """A fault, without addresses and paths of ours, and with a remedy for customers; ``own`` is what they wrote."""
+    return AnalysisError(kind=kind, message=for_customer(message, own), remedy=remedy_for(kind, remedy))
 
 
 def _error(record: Record) -> AnalysisError | None:

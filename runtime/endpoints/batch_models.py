@@ -61,7 +61,7 @@ class BatchRequest(Frozen):
 
 
 class BatchCounts(Frozen):
-    """Entries; each is one of pending, done, failed, rejected, duplicate."""
+    """Entries; each is one of pending, done, failed, rejected, duplicate, cancelled."""
 
     entries: int = Field(description="That were taken so far.")
     pending: int = Field(description="Whose analyses have not ended.")
@@ -70,6 +70,7 @@ class BatchCounts(Frozen):
     failed: int = Field(description="Every try failed.")
     rejected: int = Field(description="The line or the audio is at fault.")
     duplicate: int = Field(description="With the same audio as an earlier entry, whose result is theirs.")
+    cancelled: int = Field(description="Not analysed when the batch was cancelled, nor since for somebody else.")
 
 
 class BatchLinks(Frozen):
@@ -95,11 +96,36 @@ _EXAMPLE: Final[dict[str, Any]] = {
         "failed": 7,
         "rejected": 93,
         "duplicate": 400,
+        "cancelled": 0,
     },
     "rate_per_s": 12.5,
     "left_s": 7121.0,
     "error": None,
     "links": {"self": _OWN, "failures": f"{_OWN}/failures", "results": f"{_OWN}/results"},
+}
+_PAGE_EXAMPLE: Final[dict[str, Any]] = {
+    "items": [
+        {name: _EXAMPLE[name] for name in ("id", "name", "status", "created_at", "ended_at")}
+        | {"entries": 52000, "link": _OWN}
+    ],
+    "next_cursor": None,
+}
+_FAILURES_EXAMPLE: Final[dict[str, Any]] = {
+    "items": [
+        {
+            "entry": 7,
+            "id": "track-7",
+            "source": "uploads/acme/albums/7.pdf",
+            "status": "rejected",
+            "analysis_id": None,
+            "error": {
+                "kind": "not_audio",
+                "message": "The bytes are those of no audio format that is known.",
+                "remedy": "Send WAV, FLAC, MP3, Ogg, M4A or another format that FFmpeg decodes.",
+            },
+        }
+    ],
+    "next_cursor": "7",
 }
 _STATUS: Final = (
     "`accepting` (what lies under its prefix is being listed), `feeding` (entries become jobs), `fed` (all have, some "
@@ -139,6 +165,7 @@ class BatchSummary(Frozen):
 class BatchPage(Frozen):
     """Some batches."""
 
+    model_config = Frozen.model_config | {"json_schema_extra": {"example": _PAGE_EXAMPLE}}
     items: tuple[BatchSummary, ...]
     next_cursor: str | None = Field(description="Ask with it as `cursor` for the next page; `null` = this is the last.")
 
@@ -157,6 +184,7 @@ class BatchFailure(Frozen):
 class BatchFailurePage(Frozen):
     """Some of a batch's failures, in the order of their entries."""
 
+    model_config = Frozen.model_config | {"json_schema_extra": {"example": _FAILURES_EXAMPLE}}
     items: tuple[BatchFailure, ...]
     next_cursor: str | None = Field(description="Ask with it as `cursor` for the next page; `null` = this is the last.")
 

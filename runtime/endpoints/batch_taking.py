@@ -119,7 +119,8 @@ def _demand_something(parts: ApiParts, caller: Caller, prefix: str) -> None:
     audio = open_audio(parts.settings, parts.backend, parts.clock)
     store, address = audio.under(prefix, caller.tenant)
     if next(iter(store.scan(address.name)), None) is None:
-        raise InputRejected(InputFault.NOT_FOUND, f"There is nothing under {shown(prefix)}", "Check the prefix.")
+        message = f"There is nothing under {shown(prefix)}"
+        raise InputRejected(InputFault.NOT_FOUND, message, "Check the prefix.", own=prefix)
 
 
 def _make(

@@ -13,12 +13,12 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from earmark.errors import ConfigurationError, InputFault
+from earmark.errors import ConfigurationError
 from earmark.log import event
 from router.batches.batch import MAX_NAME_CHARS, Batch, BatchState
 from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_batches
-from runtime.batch_results import BatchResults
+from runtime.batch_results import BatchResults, EntryResult
 from runtime.endpoints.analysis_state import error_of
 from runtime.endpoints.batch_models import (
     BatchFailurePage,
@@ -34,17 +34,27 @@ from runtime.endpoints.caller import Caller, Reads, Writes
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.streaming import BoundedStream
+from runtime.exports.example import EXAMPLE_RECORD
 from runtime.result_format import ResultFormat
 
 _log = logging.getLogger(__name__)
 endpoints = APIRouter(prefix="/v1/batches", tags=["batches"])
-_OF_LINES: Final = frozenset({InputFault.MALFORMED_LINE, InputFault.NOT_FOUND, InputFault.UNREADABLE})
-"""Faults that name what the customer wrote, and say what to do about it."""
 _WHAT: Final = "batch"
 PAGE: Final = 50
 PAGE_MOST: Final = 200
 STALL_S: Final = 60.0
 """Seconds in which a client must take a piece of its results."""
+_RESULT: Final = EntryResult(
+    entry=1,
+    id="track-1",
+    source="uploads/acme/1.flac",
+    status="done",
+    job_id=EXAMPLE_RECORD.job_id,
+    duplicate=False,
+    record=EXAMPLE_RECORD,
+    error=None,
+)
+_CSV: Final = b"".join(as_bytes([_RESULT], ResultFormat.CSV)).decode()
 BatchId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of the batch.")]
 _MANIFEST: Final[dict[str, Any]] = {"schema": {"type": "string"}}
 _BODY: Final[dict[str, Any]] = {
@@ -58,7 +68,10 @@ _BODY: Final[dict[str, Any]] = {
             },
             "text/csv": {**_MANIFEST, "example": "uri,id\nuploads/acme/albums/1.flac,track-1\n"},
             "text/plain": {**_MANIFEST, "example": "uploads/acme/albums/1.flac\nuploads/acme/albums/2.flac\n"},
-            "application/json": {"schema": request_schema()},
+            "application/json": {
+                "schema": request_schema(),
+                "example": {"prefix": "uploads/acme/albums/", "name": "Back catalogue"},
+            },
         },
     }
 }
@@ -197,7 +210,7 @@ def cancel_batch(request: Request, caller: Writes, batch_id: BatchId) -> BatchSt
                     '"pending", "message": "It has not been analysed yet.", "remedy": "Ask again later."}, '
                     '"analysis": null}\n',
                 },
-                "text/csv": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}, "example": _CSV},
                 "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
             },
         },
@@ -265,10 +278,8 @@ def _standing(parts: ApiParts, batch: Batch, request: Request) -> BatchStanding:
 
 
 def _results(parts: ApiParts) -> BatchResults:
-    def told(kind: str, message: str, remedy: str) -> tuple[str, str, str]:
-        if kind in _OF_LINES:
-            return kind, message, remedy
-        error = error_of(kind, message, remedy)
+    def told(kind: str, message: str, remedy: str, own: str) -> tuple[str, str, str]:
+        error = error_of(kind, message, remedy, own)
         return error.kind, error.message, error.remedy
 
     return BatchResults(parts.backend.results, parts.backend.warehouse, told=told)

@@ -16,6 +16,7 @@ from runtime.endpoints.caller import Caller, Reads
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.exports import csv_file, json_ld
+from runtime.exports.example import EXAMPLE, EXAMPLE_RECORD
 from runtime.exports.kept_audio import KeptAudio
 from runtime.exports.media_types import media_type
 from runtime.exports.tagging import Tagging
@@ -31,8 +32,8 @@ _OK: Final[dict[str, Any]] = {
     "description": "The analysis, or a copy of its audio, as `Content-Type` says.",
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/Analysis"}},
-        "application/ld+json": {"schema": {"type": "object"}},
-        "text/csv": {"schema": {"type": "string"}},
+        "application/ld+json": {"schema": {"type": "object"}, "example": json_ld.json_ld(EXAMPLE, 0.8)},
+        "text/csv": {"schema": {"type": "string"}, "example": csv_file.csv_file(EXAMPLE_RECORD)},
         **dict.fromkeys(sorted({media_type(each).name for each in TAGGED}), _BINARY),
     },
 }
@@ -70,8 +71,8 @@ def export_analysis(
     """Give an analysis in another form.
 
     Tags (`id3`) go into a copy of the audio as you sent it, in the way of its kind: ID3v2.4 in MP3, WAV and AIFF,
-    comments in FLAC and Ogg, atoms in M4A.  Tags that are there stay.  Into tags, and into the properties of the
-    recording in JSON-LD, go answers of which the service is sure; JSON and CSV have all.
+    comments in FLAC and Ogg, atoms in M4A, and in WAV an `INFO` list too.  Tags that are there stay.  Into tags, and
+    into the properties of the recording in JSON-LD, go answers of which the service is sure; JSON and CSV have all.
     """
     parts = parts_of(request)
     record = _record(parts, caller, analysis_id)

@@ -22,6 +22,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class Alive(Frozen):
     """The process answers."""
 
+    model_config = Frozen.model_config | {"json_schema_extra": {"example": {"status": "alive"}}}
     status: Literal["alive"] = "alive"
 
 

@@ -79,7 +79,7 @@ class Limiting:
                 _TOO_MANY,
                 "too_many_requests",
                 f"More than {most} requests a minute.",
-                f"Wait {draw.retry_s} s.  `earmark tenant limit` changes the limit.",
+                f"Wait {draw.retry_s} s, or ask for a higher limit.",
                 headers={**headers, "Retry-After": str(draw.retry_s)},
             )
         return headers

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from earmark.domain import JobId
 from earmark.metadata import Frozen, Probability
@@ -36,7 +36,16 @@ def _written(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the year 0 or 10000
+        message = "write a time of the years 1 to 9999"
+        raise ValueError(message) from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+"""A time as a customer writes it, in UTC."""
 _CURSOR: TypeAdapter[tuple[AwareDatetime, JobId]] = TypeAdapter(tuple[AwareDatetime, JobId])
 
 
@@ -119,7 +128,7 @@ def list_analyses(
     asked: dict[str, object] = {"tenant": tenant, "most": limit + 1}
     asked |= {"status": status.value} if status else {}
     asked |= {"content_type": content_type.value} if content_type else {}
-    asked |= {name: at.astimezone(UTC) for name, at in (("since", since), ("until", until)) if at is not None}
+    asked |= {name: at for name, at in (("since", since), ("until", until)) if at is not None}
     asked |= {} if min_confidence is None else {"min_confidence": min_confidence}
     asked |= {} if review is None else {"review": int(review)}
     if cursor is not None:

@@ -15,6 +15,7 @@ from runtime.batch_progress import BatchCounting
 from runtime.endpoints.access import AccessLog
 from runtime.endpoints.analysis_parts import AnalysisParts
 from runtime.endpoints.authentication import Authentication
+from runtime.endpoints.calling_out import CallingOut
 from runtime.endpoints.limiting import Limiting
 from runtime.endpoints.waiting import WaitingRoom
 
@@ -36,6 +37,8 @@ class ApiParts:
     """Where each change is written down before it is made."""
     waiting: WaitingRoom
     analyses: AnalysisParts
+    calling_out: CallingOut
+    """Runs what goes out on the net while a request waits."""
     counting: BatchCounting
     """Counts of batches, remembered for some seconds."""
     stopping: Callable[[], bool] = lambda: False

@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
 from earmark.log import masked
 from runtime.endpoints.customer_words import for_customer, remedy_for
+from runtime.endpoints.problem_examples import example_of
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_S: Final = 5
@@ -98,15 +99,20 @@ def not_found(what: str = "analysis") -> Problem:
 def of_rejection(rejection: InputRejected) -> Problem:
     """Audio that cannot be taken."""
     status = _STATUS.get(rejection.fault, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return Problem(
-        status, rejection.fault, for_customer(rejection.message), remedy_for(rejection.fault, rejection.remedy)
-    )
+    message = for_customer(rejection.message, rejection.own)
+    return Problem(status, rejection.fault, message, remedy_for(rejection.fault, rejection.remedy))
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For ``responses=`` of an endpoint: which problems it can answer with."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema, "examples": {"problem": {"$ref": example_of(status)}}}},
+        }
+        for status in statuses
+    }
 
 
 def add_problems(app: FastAPI) -> None:
@@ -117,7 +123,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(ConfigurationError, _broken)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def _problem(request: Request, error: Exception) -> JSONResponse:
@@ -168,6 +174,13 @@ def _broken(request: Request, error: Exception) -> JSONResponse:
     del error  # is in the log
     detail = "Something went wrong here; it was logged."
     return _answer(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail))
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The same for what nobody foresaw; the server ends the connection after it, and whoever uses it must know."""
+    response = _broken(request, error)
+    response.headers["Connection"] = "close"
+    return response
 
 
 def _answer(request: Request, problem: Problem) -> JSONResponse:

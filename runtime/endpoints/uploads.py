@@ -30,7 +30,7 @@ class UploadRequest(Frozen):
     model_config = Frozen.model_config | ConfigDict(
         json_schema_extra={"example": {"size_bytes": 52428800, "content_type": "audio/flac"}}
     )
-    size_bytes: int = Field(gt=0, le=1 << 50, description="The file may have no more.")
+    size_bytes: int = Field(strict=True, gt=0, le=1 << 50, description="The file must have exactly so many bytes.")
     content_type: str = Field(
         default="application/octet-stream",
         max_length=100,
@@ -141,7 +141,10 @@ def get_upload(request: Request, caller: Reads, upload_id: UploadId) -> UploadSt
         "security": [],
         "requestBody": {
             "required": True,
-            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _KINDS},
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes of song.flac)"}
+                for kind in _KINDS
+            },
         },
     },
     responses=answers(400, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503),
@@ -159,9 +162,11 @@ async def put_upload(
     if sent != upload.content_type.lower():
         detail = f"The file must come as {upload.content_type}, as was announced."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
-    async with parts.analyses.bodies.audio(request, tenant.name, most_bytes=upload.size_bytes) as body:
+    async with parts.analyses.bodies.audio(request, tenant.name, announced_bytes=upload.size_bytes) as body:
         try:
-            fate = await run_in_threadpool(parts.analyses.uploads.take, upload, body.path, body.content_sha256)
+            fate = await run_in_threadpool(
+                parts.analyses.uploads.take, upload, body.path, body.content_sha256, body.size_bytes
+            )
         except PreconditionFailed:
             raise _used() from None
     return _state(request, upload, fate)

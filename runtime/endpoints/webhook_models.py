@@ -1,13 +1,39 @@
 """What the API says of webhooks, and is told."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from runtime.posting import CHARS
+from runtime.webhooks.delivering import moment_of
 from runtime.webhooks.endpoint import WebhookEndpoint
 
 Choice = Literal["analysis.completed", "analysis.failed", "batch.completed"]
+
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "wh_5e8f0c7a9b1d2e3f4a5b",
+    "url": "https://acme.example/hooks",
+    "events": ["batch.completed"],
+    "each_of_batches": False,
+    "enabled": True,
+    "disabled_at": None,
+    "disabled_why": None,
+    "created_at": "2026-01-31T12:00:00Z",
+}
+_EVENT: Final = {
+    "event": "evt_0f6a1d3c5b7e4a92b8c1d2e3f4a5b6c7",
+    "type": "batch.completed",
+    "subject": "5e1d5668115b561dcca6b5cc117d2f00",
+}
+_DELIVERY: Final[dict[str, Any]] = _EVENT | {
+    "attempt": 1,
+    "status": None,
+    "outcome": "retrying",
+    "detail": "The server did not answer in time.",
+    "took_s": 20.0,
+    "at": "2026-03-01T12:00:00Z",
+}
 
 
 class WebhookRequest(BaseModel):
@@ -33,20 +59,7 @@ class WebhookRequest(BaseModel):
 class WebhookState(BaseModel):
     """A server that is called."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "wh_5e8f0c7a9b1d2e3f4a5b",
-                "url": "https://acme.example/hooks",
-                "events": ["batch.completed"],
-                "each_of_batches": False,
-                "enabled": True,
-                "disabled_at": None,
-                "disabled_why": None,
-                "created_at": "2026-01-31T12:00:00Z",
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
     id: str = Field(description="Its id.")
     url: str = Field(description="Where it is called.")
     events: list[str] = Field(description="About what.")
@@ -60,6 +73,7 @@ class WebhookState(BaseModel):
 class WebhookWithSecret(WebhookState):
     """A server that is called, with what its calls are signed with: shown once, here."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {**_EXAMPLE, "secret": "whsec_…"}})
     secret: str = Field(
         description="What calls are signed with, as the Standard Webhooks specification says: `whsec_…`.",
         json_schema_extra={"example": "whsec_…"},
@@ -69,12 +83,14 @@ class WebhookWithSecret(WebhookState):
 class WebhookList(BaseModel):
     """All servers that are called."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"webhooks": [_EXAMPLE]}})
     webhooks: list[WebhookState] = Field(description="The oldest first.")
 
 
 class Delivery(BaseModel):
     """One call."""
 
+    model_config = ConfigDict(json_schema_extra={"example": _DELIVERY})
     event: str = Field(description="Id of the event, the `webhook-id` of the call.")
     type: str = Field(description="What happened, as `analysis.completed`.")
     subject: str = Field(description="Id of the analysis or batch it was about.")
@@ -92,6 +108,7 @@ class Delivery(BaseModel):
 class DeliveryList(BaseModel):
     """Calls of a server."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"deliveries": [_DELIVERY], "next_cursor": None}})
     deliveries: list[Delivery] = Field(description="The latest first.")
     next_cursor: str | None = Field(description="What to give as `cursor` for those before; null = there are none.")
 
@@ -99,6 +116,7 @@ class DeliveryList(BaseModel):
 class ReplayState(BaseModel):
     """An event that is told once more."""
 
+    model_config = ConfigDict(json_schema_extra={"example": dict(_EVENT)})
     event: str = Field(description="Its id, as before.")
     type: str = Field(description="What happened.")
     subject: str = Field(description="Id of the analysis or batch it is about.")
@@ -132,5 +150,5 @@ def delivery_of(row: dict[str, object]) -> Delivery:
     """A row of the query ``webhook_deliveries`` as the API shows it."""
     names = ("event", "subject", "attempt", "status", "outcome", "detail", "took_s")
     return Delivery.model_validate(
-        {**{name: row[name] for name in names}, "type": row["event_type"], "at": row["at_second"]}
+        {**{name: row[name] for name in names}, "type": row["event_type"], "at": moment_of(row)}
     )

@@ -1,12 +1,16 @@
 """Webhooks over HTTP: who is called when analyses and batches end, and what came of the calls."""
 
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from earmark.errors import ConfigurationError
 from runtime.endpoints.caller import Caller, Hooks
+from runtime.endpoints.calling_out import Errand
 from runtime.endpoints.parts import parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.webhook_models import (
@@ -34,6 +38,9 @@ EventId = Annotated[
 _WEBHOOK: Final = "webhook"
 _DELIVERY: Final = "delivery"
 PAGE: Final = 50
+TESTS_A_MINUTE: Final = 10
+NEW_A_MINUTE: Final = 30
+"""Looks at addresses that are to be called."""
 MOST: Final = 200
 _CURSOR: Final = r"^\d{8}T\d{6}\.\d{6}Z:evt_[0-9a-f]{32}:wh_[0-9a-f]{20}:\d{1,9}$"
 
@@ -45,7 +52,9 @@ _CURSOR: Final = r"^\d{8}T\d{6}\.\d{6}Z:evt_[0-9a-f]{32}:wh_[0-9a-f]{20}:\d{1,9}
     status_code=HTTPStatus.CREATED,
     responses=answers(400, 401, 403, 409, 422, 429, 503),
 )
-def create_webhook(request: Request, response: Response, caller: Hooks, asked: WebhookRequest) -> WebhookWithSecret:
+async def create_webhook(
+    request: Request, response: Response, caller: Hooks, asked: WebhookRequest
+) -> WebhookWithSecret:
     """Call a server of yours when analyses and batches end.
 
     Calls are signed as the Standard Webhooks specification says, with the `secret` that is shown here and never again;
@@ -53,21 +62,21 @@ def create_webhook(request: Request, response: Response, caller: Hooks, asked: W
     over three days; one that is answered 410 is the last one to that server.  A call may come twice, with the same
     `webhook-id`.
     """
-    desk = _desk(request)
+    desk, tenant = _desk(request), caller.tenant.name
     try:
-        desk.endpoints.check_room(caller.tenant.name)
-    except ConfigurationError as error:
-        raise Problem(HTTPStatus.CONFLICT, "too_many_webhooks", str(error), "Remove one you do not need.") from None
-    try:
-        made = desk.add(
-            caller.tenant.name,
+        await run_in_threadpool(desk.endpoints.check_room, tenant)
+        await _checked(request, tenant, partial(desk.check, asked.url))
+        made = await run_in_threadpool(
+            desk.add,
+            tenant,
             asked.url,
             events=[EventType(each) for each in asked.events],
             each_of_batches=asked.each_of_batches,
             actor=f"key:{caller.key_id}",
+            checked=True,
         )
     except ConfigurationError as error:
-        raise _refused(str(error)) from None
+        raise Problem(HTTPStatus.CONFLICT, "too_many_webhooks", str(error), "Remove one you do not need.") from None
     response.headers["Location"] = f"{endpoints.prefix}/{made.id}"
     return with_secret(made)
 
@@ -114,10 +123,15 @@ def delete_webhook(request: Request, caller: Hooks, webhook_id: WebhookId) -> No
     summary="Call a server now",
     responses=answers(401, 403, 404, 409, 422, 429, 503),
 )
-def test_webhook(request: Request, caller: Hooks, webhook_id: WebhookId) -> Delivery:
-    """Send the event `webhook.test`, once, and say what came of it."""
+async def test_webhook(request: Request, caller: Hooks, webhook_id: WebhookId) -> Delivery:
+    """Send the event `webhook.test`, once, and say what came of it, within 10 seconds.
+
+    One at a time, and ten a minute.
+    """
     desk = _desk(request)
-    row = desk.test(_enabled(_found(desk, caller, webhook_id)))
+    endpoint = _enabled(await run_in_threadpool(_found, desk, caller, webhook_id))
+    errand = Errand(caller.tenant.name, "tests", TESTS_A_MINUTE)
+    row = await parts_of(request).calling_out.run(errand, partial(desk.test, endpoint))
     fields = row.model_dump(include={"event", "subject", "attempt", "status", "outcome", "detail", "took_s", "at"})
     return Delivery.model_validate({**fields, "type": row.event_type})
 
@@ -213,6 +227,14 @@ def _enabled(endpoint: WebhookEndpoint) -> WebhookEndpoint:
         detail = f"This webhook is not called any more: {endpoint.disabled_why}"
         raise Problem(HTTPStatus.CONFLICT, "webhook_disabled", detail, "Enable it first.")
     return endpoint
+
+
+async def _checked(request: Request, tenant: str, check: Callable[[], None]) -> None:
+    errand = Errand(tenant, "new webhooks", NEW_A_MINUTE)
+    try:
+        await parts_of(request).calling_out.run(errand, check)
+    except ConfigurationError as error:
+        raise _refused(str(error)) from None
 
 
 def _refused(why: str) -> Problem:

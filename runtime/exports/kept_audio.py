@@ -10,8 +10,8 @@ from typing import IO, Final
 from earmark.errors import ObjectMissing, Unavailable
 from earmark.ports import ObjectStore, Warehouse
 from retention.archiving import read_archived
+from router.addresses import BY_CONTENT
 from runtime.backend import ARCHIVE, TEMPORARY, UPLOADS, Backend
-from runtime.placing import BY_CONTENT
 
 _BUCKETS: Final = (UPLOADS, ARCHIVE, TEMPORARY)
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 import mutagen
 from mutagen import aiff, flac, id3, mp3, mp4, oggflac, oggopus, oggspeex, oggvorbis, wave
 
+from runtime.exports.chunks import RIFF, pad_last
+from runtime.exports.info_list import told_there, write_annotation, write_info
 from workers.decode import jail
 from workers.decode.limits import CLIP_RATE_HZ, SAMPLE_BYTES, DecodeLimits
 
@@ -117,6 +119,9 @@ def write(file: Any, container: str, told: Mapping[str, Any]) -> bool:
         mutagen.MutagenError: it is damaged.
     """
     kind = KINDS.get(container)
+    if kind is wave.WAVE:
+        pad_last(file, RIFF)
+        file.seek(0)
     audio = mutagen.File(fileobj=file, options=_OGG) if kind is None else kind(fileobj=file)
     if audio is None:
         return False
@@ -125,12 +130,20 @@ def write(file: Any, container: str, told: Mapping[str, Any]) -> bool:
     match audio:
         case mp4.MP4():
             write_atoms(audio.tags, told)
-        case mp3.MP3() | wave.WAVE() | aiff.AIFF():
+        case wave.WAVE():
+            there = told_there(file, _is_open)
+            write_id3(audio.tags, {name: None if name in there else value for name, value in told.items()})
+        case mp3.MP3() | aiff.AIFF():
             write_id3(audio.tags, told)
         case _:
             write_comments(audio.tags, told)
     file.seek(0)
     audio.save(fileobj=file)
+    match audio:
+        case wave.WAVE():
+            write_info(file, audio.tags, _is_open)
+        case aiff.AIFF():
+            write_annotation(file, audio.tags)
     return True
 
 

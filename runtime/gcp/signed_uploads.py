@@ -1,7 +1,7 @@
 """``UploadSigner``: addresses of Cloud Storage where a customer may put one file, signed as version 4 has it.
 
-Signed are the method, the exact name of the object, its type, that it must not exist yet, and the most bytes it may
-have.  Without a key file the IAM service signs for the account that this process runs as, which needs the role
+Signed are the method, the exact name of the object, its type, that it must not exist yet, and how many bytes it
+must have.  Without a key file the IAM service signs for the account that this process runs as, which needs the role
 ``roles/iam.serviceAccountTokenCreator`` on itself.
 """
 
@@ -36,7 +36,7 @@ class UploadSigner:
         self._client, self._bucket, self._transport = client, bucket, transport
         self._lock = threading.Lock()
 
-    def sign(self, name: str, content_type: str, most_bytes: int, valid_s: float) -> SignedUpload | None:
+    def sign(self, name: str, content_type: str, size_bytes: int, valid_s: float) -> SignedUpload | None:
         """An address for one PUT; ``None`` where there is nobody to sign, as with an emulator.
 
         Raises:
@@ -47,7 +47,7 @@ class UploadSigner:
         credentials = client._credentials  # noqa: SLF001  # the one way to them
         if isinstance(credentials, google.auth.credentials.AnonymousCredentials):
             return None
-        headers = {"x-goog-content-length-range": f"0,{most_bytes}", "x-goog-if-generation-match": "0"}
+        headers = {"x-goog-content-length-range": f"{size_bytes},{size_bytes}", "x-goog-if-generation-match": "0"}
         what = "The service that signs addresses of uploads"
         url: str = calling(
             what,

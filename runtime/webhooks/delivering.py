@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -24,6 +25,14 @@ RETRYING: Final = "retrying"
 GIVEN_UP: Final = "given_up"
 DISABLED: Final = "disabled"
 """What can become of a call: the words of ``DeliveryRow.outcome``."""
+
+
+_MOMENT: Final = "%Y%m%dT%H%M%S.%fZ"
+
+
+def moment_of(row: Mapping[str, object]) -> datetime:
+    """When the call of a row of the query ``webhook_deliveries`` had ended, which its id says to the microsecond."""
+    return datetime.strptime(str(row["row_id"]).partition(":")[0], _MOMENT).replace(tzinfo=UTC)
 
 
 class Delivering:
@@ -80,7 +89,7 @@ class Delivering:
     ) -> DeliveryRow:
         now = self._clock()
         row = DeliveryRow(
-            row_id=f"{now:%Y%m%dT%H%M%S.%fZ}:{event.id}:{endpoint.id}:{attempt}",  # in order of time, for pages
+            row_id=f"{now.astimezone(UTC):{_MOMENT}}:{event.id}:{endpoint.id}:{attempt}",  # in order of time, for pages
             tenant=endpoint.tenant,
             at=now,
             endpoint=endpoint.id,

@@ -51,22 +51,32 @@ class WebhookDesk:
         events: Iterable[EventType] = CHOICES,
         each_of_batches: bool = False,
         actor: str,
+        checked: bool = False,
     ) -> WebhookEndpoint:
-        """Have a server called from now on.
+        """Have a server called from now on; ``checked`` = ``check`` has just allowed the address.
 
         Raises:
             ConfigurationError: the address is none that is called, or cannot be looked up; or the customer has as many
                 as there may be.
         """
-        try:
-            self.posting.check(url)
-        except Unavailable as error:
-            raise ConfigurationError(str(error)) from None
+        if not checked:
+            self.check(url)
         endpoint = make_endpoint(tenant, url, self.clock(), events=events, each_of_batches=each_of_batches)
         self.endpoints.check_room(tenant)
         self._order("webhook.add", endpoint, actor, detail=",".join(endpoint.events))
         self.endpoints.add(endpoint)
         return endpoint
+
+    def check(self, url: str) -> None:
+        """Look an address up, which may take as long as the system's look-up of names.
+
+        Raises:
+            ConfigurationError: it is none that is called, or cannot be looked up.
+        """
+        try:
+            self.posting.check(url)
+        except Unavailable as error:
+            raise ConfigurationError(str(error)) from None
 
     def remove(self, endpoint: WebhookEndpoint, actor: str) -> bool:
         """Have a server called no more; what waits for it is forgotten.  Whether it was there."""

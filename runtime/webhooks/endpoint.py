@@ -15,6 +15,8 @@ from runtime.webhooks.webhook_event import CHOICES, EventType, WebhookEvent
 EndpointId = Annotated[str, StringConstraints(pattern=r"^wh_[0-9a-f]{20}$")]
 OVERLAP: Final = timedelta(hours=24)
 """For which the secret before signs as well, so that a receiver can change over."""
+SIGNING: Final = 2
+"""Most secrets that sign: the one in force and the one before it."""
 _WHY_CHARS: Final = 300
 
 
@@ -65,17 +67,13 @@ class WebhookEndpoint(Frozen):
 
     def signing(self, at: datetime) -> list[SecretStr]:
         """The secrets that sign a call then, the newest first."""
-        return [each.value for each in self.secrets if each.until is None or at < each.until]
+        return [each.value for each in self.secrets[:SIGNING] if each.until is None or at < each.until]
 
     def rotated(self, at: datetime) -> "WebhookEndpoint":
-        """With a new secret; the one in force signs for a day more."""
-        kept = tuple(
-            each.model_copy(update={"until": at + OVERLAP}) if each.until is None else each
-            for each in self.secrets
-            if each.until is None or at < each.until
-        )
+        """With a new secret; the one in force signs for a day more, and those before it no more at all."""
+        before = self.secrets[0].model_copy(update={"until": at + OVERLAP})
         fresh = SigningSecret(value=make_secret(), made_at=at)
-        return self.model_copy(update={"secrets": (fresh, *kept)})
+        return self.model_copy(update={"secrets": (fresh, before)})
 
     def disabled(self, at: datetime, why: str) -> "WebhookEndpoint":
         """No longer called."""

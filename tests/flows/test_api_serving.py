@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError
@@ -216,6 +217,33 @@ def test_connections_are_used_again(start: Callable[..., Served]) -> None:
     assert heard(connection) == b""
 
 
+def test_a_fault_of_ours_says_that_the_connection_ends(start: Callable[..., Served]) -> None:
+    """It does, so nobody may send the next request on it."""
+    served = start()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    served.world.app.add_api_route("/fails", fail)
+    told = heard(served.say(served.head("GET /fails")))
+    assert told.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nconnection: close\r\n" in told.lower()
+
+
+@pytest.mark.parametrize(("proxies", "address"), [("10.0.0.0/8, 127.0.0.1", "198.51.100.7"), ("", "127.0.0.1")])
+def test_a_proxy_says_who_calls(start: Callable[..., Served], proxies: str, address: str) -> None:
+    """One that is known, by the last address that is none of a proxy; others are not believed."""
+    served, seen = start(api_proxies=proxies), []
+
+    def look(request: Request) -> None:
+        seen.append(request.client and request.client.host)
+
+    served.world.app.add_api_route("/look", look)
+    with served.client() as acme:
+        acme.get("/look", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7, 10.1.2.3"})
+    assert seen == [address]
+
+
 def test_events_come_as_they_happen(start: Callable[..., Served]) -> None:
     """Queued at once, settled when the job has ended; and the stream ends."""
     served = start()
@@ -227,7 +255,7 @@ def test_events_come_as_they_happen(start: Callable[..., Served]) -> None:
             end(served.world, Lane.HIGH)
             rest = list(lines)
     assert "event: settled" in rest
-    assert served.world.parts.analyses.streams.open == 0
+    until(lambda: served.world.parts.analyses.streams.open == 0)
 
 
 def test_a_stop_ends_what_would_go_on(start: Callable[..., Served]) -> None:

@@ -84,6 +84,7 @@ def test_killed_at_any_point_leaves_one_result(tmp_path: Path, monkeypatch: pyte
     assert record is not None
     assert record.analysis is not None
     assert record.analysis.confidence == (0.5 if point == "write" else 0.9), "the first result stands"
+    assert record.received_at == lease.job.upload.received_at
     [row] = world.warehouse.query("analyses_by_content_type")
     assert row["analyses"] == 1
     assert world.lanes[Lane.LOW].lease(1, 60) == []

@@ -12,8 +12,10 @@ from earmark.clock import utc_now
 from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.batches.batch import Batch, BatchState
-from runtime import exit_status
+from runtime import batch_parts, exit_status
 from runtime.backend import Backend
+from runtime.router_loop import take_all
+from runtime.router_steps import open_steps
 from runtime.wiring import connect, make_batches
 from tests.flows.command import Command
 from tests.flows.world import World
@@ -118,11 +120,47 @@ def test_bad_lines_are_told(tmp_path: Path) -> None:
     batch = newest(tmp_path / "data")
     assert batch is not None
     assert (batch.state, batch.name) == (BatchState.CANCELLED, "Mine")
+    counts = json.loads(earmark.run("batch", "show", batch.id, "--json").stdout)["counts"]
+    assert (counts["entries"], counts["pending"], counts["cancelled"]) == (3, 0, 1)
+    told = earmark.run("batch", "show", batch.id).stdout
+    assert "2 of 3 entries have ended" in told
+    assert "1 cancelled" in told
     _, backend = opened(tmp_path / "data")
     entries = backend.warehouse.query("audit_entries", {"action": "batch."})
     assert [(entry["action"], entry["subject"]) for entry in entries] == [
         ("batch.cancel", batch.id), ("batch.make", batch.id),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["audio", "list.txt"])
+def test_a_router_here_feeds_what_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """Folders and manifests of files; one on another machine leaves them alone, and the command says so."""
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "1.wav").write_bytes(WAV)
+    (tmp_path / "list.txt").write_text("audio/1.wav\n")
+    sent = Command(tmp_path / "data", synchronous="NORMAL").run("submit", tmp_path / source, "--no-feed")
+    assert sent.returncode == 0, sent.stderr
+    assert "no router elsewhere feeds it" in sent.stderr
+    settings, backend = opened(tmp_path / "data")
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_parts, "machine", lambda: "elsewhere:1")
+        with open_steps(settings, backend) as steps:
+            take_all(steps)
+    batch = newest(tmp_path / "data")
+    assert batch is not None
+    assert (batch.state, batch.entries) == (BatchState.FEEDING, 0)
+    with open_steps(settings, backend) as steps:
+        take_all(steps)
+    fed = newest(tmp_path / "data")
+    assert fed is not None
+    assert (fed.state, fed.queued) == (BatchState.FED, 1)
+
+
+def test_a_prefix_is_fed_by_any_router(tmp_path: Path) -> None:
+    """So that nothing is said about machines."""
+    sent = Command(tmp_path / "data").run("submit", "uploads/default/", "--no-feed")
+    assert sent.returncode == 0, sent.stderr
+    assert "router" not in sent.stderr
 
 
 @pytest.mark.parametrize(

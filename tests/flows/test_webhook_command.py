@@ -83,3 +83,6 @@ def test_a_job_that_a_worker_settled_is_told(earmark: Command, tmp_path: Path) -
     told = Verifier(secret).verify(call.body, call.headers)
     assert told["type"] == "analysis.completed"
     assert told["data"]["id"] == json.loads(analysed.stdout)[0]["analysis"]["job_id"]
+    [listed] = json.loads(earmark.run("webhook", "list", "--json").stdout)
+    again = earmark.run("webhook", "replay", listed["id"], call.headers["webhook-id"])
+    assert (again.returncode, "`earmark route` or `earmark up`" in again.stderr) == (0, True)

@@ -365,6 +365,21 @@ def test_rotated_both_secrets_sign_for_a_day(post: Post) -> None:
     assert signed != Verifier(secret_of(old)).sign(identity, stamp, body)
 
 
+def test_however_often_it_is_rotated_two_secrets_sign(post: Post) -> None:
+    """The newest and the one before it, so that a call does not grow."""
+    with Receiver() as receiver:
+        endpoint = post.add(receiver.url)
+        secrets = [secret_of(endpoint)]
+        for _ in range(5):
+            changed = post.desk.rotate(endpoint, "ada")
+            assert changed is not None
+            secrets.append(secret_of(changed))
+        post.end()
+        post.deliver()
+    assert [each.get_secret_value() for each in changed.signing(post.clock())] == secrets[:-3:-1]
+    assert len(receiver.calls[0].headers["webhook-signature"].split(" ")) == 2
+
+
 def test_replayed_by_hand_it_is_the_same_event_with_tries_of_its_own(post: Post) -> None:
     """Also after it was given up; what has no call, or is not there any more, cannot be."""
     with Receiver(lambda _: 500) as receiver:

@@ -1,15 +1,17 @@
 """Analyses over HTTP: each way to send audio, each answer, and what customers see of each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from earmark.domain import Upload
 from earmark.errors import ObjectHeld, ObjectMissing, Unavailable
 from earmark.vocabulary import Lane, Tier
 from router.access_scopes import AccessScope
+from router.router import Routed, Router
 from runtime.endpoints.preferences import wait_preferred
 from runtime.submission import Submitted
 from tests.api_jobs import damaged, end, wav
@@ -57,6 +59,32 @@ def test_audio_becomes_a_job_and_the_job_an_analysis(api: ApiWorld) -> None:
     again = acme.post("/v1/analyses", content=wav(), headers={"Content-Type": "audio/wav"})
     assert (again.status_code, again.json()) == (200, found.json())
     assert api.waiting(Lane.HIGH) == []
+
+
+def test_it_came_when_it_came(api: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer says the same, though queueing takes its time."""
+    route = Router.route
+
+    def slowly(router: Router, uploads: Sequence[Upload]) -> list[Routed]:
+        api.clock.move(1)
+        return route(router, uploads)
+
+    monkeypatch.setattr(Router, "route", slowly)
+    acme = api.client("acme")
+    made = acme.post("/v1/analyses", **form(wav())).json()
+    where = f"/v1/analyses/{made['id']}"
+    waiting = acme.get(where).json()
+    end(api)
+    assert {each["created_at"] for each in (made, waiting, acme.get(where).json())} == {"2026-01-01T00:00:00Z"}
+
+
+def test_too_many_requests_must_wait(api: ApiWorld) -> None:
+    """And the answer says nothing that only we can do."""
+    api.tenant("small", requests_per_minute=1)
+    answers = [api.client("small").get("/v1/analyses") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "ask for a higher limit" in answers[1].json()["remedy"]
+    assert "earmark tenant" not in answers[1].text
 
 
 def test_an_answer_that_did_not_change_is_not_sent_again(api: ApiWorld) -> None:

@@ -79,6 +79,7 @@ def test_a_batch_from_end_to_end(api: ApiWorld) -> None:
     ended = acme.get(sent["links"]["self"]).json()
     assert (ended["status"], ended["fed_share"], ended["left_s"]) == ("ended", 1.0, None)
     counts = {"entries": 4, "pending": 0, "done": 2, "known": 0, "failed": 0, "rejected": 1, "duplicate": 1}
+    counts["cancelled"] = 0
     assert ended["counts"] == counts
     lines = [json.loads(line) for line in acme.get(sent["links"]["results"]).text.splitlines()]
     assert [(line["entry"], line["id"], line["status"], line["duplicate"]) for line in lines] == [
@@ -185,6 +186,10 @@ def test_cancelling(api: ApiWorld) -> None:
     assert acme.post(f"{own}/cancel").json()["status"] == "cancelled"
     feed(api)
     assert api.waiting(Lane.LOW) == []
+    fed = send(acme, manifest(*put(api, "1.wav", "2.wav")))
+    feed(api)
+    counts = acme.post(f"{fed['links']['self']}/cancel").json()["counts"]
+    assert (counts["entries"], counts["pending"], counts["cancelled"]) == (2, 0, 2)
     over = send(acme, manifest("bad"))
     feed(api)
     following = make_following(api.settings, api.backend, lambda _: None, api.clock)
@@ -206,6 +211,44 @@ def test_failures_come_in_pages(api: ApiWorld) -> None:
     assert rest["next_cursor"] is None
     error = rest["items"][0]["error"]
     assert (error["kind"], "bad-3" in error["message"], bool(error["remedy"])) == ("not_found", True, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "remedy"),
+    [
+        ({"prefix": "uploads/rival/"}, "There is no audio of yours at uploads/rival/", "Name audio of your own"),
+        ({"prefix": "gs://uploads/"}, "There is no audio of yours at gs://uploads/", "uploads/acme/NAME"),
+        ({"prefix": "uploads/acme/../rival/"}, "yours at uploads/acme/../rival/", "Name audio of your own"),
+        ({"prefix": "/etc/"}, "There is no audio of yours at /etc/", "Name audio of your own"),
+        ({"prefix": "uploads/acme/none/"}, "There is nothing under uploads/acme/none/", "Check the prefix."),
+        (None, "The manifest has more than 50 lines", "Send it in several batches."),
+    ],
+)
+def test_what_is_wrong_is_told_in_their_words(
+    api: ApiWorld, body: dict[str, str] | None, words: str, remedy: str
+) -> None:
+    """The address as they wrote it, and what they can do about it."""
+    acme = api.client("acme")
+    content = json.dumps(body).encode() if body else b"uploads/acme/1.wav\n" * 60
+    kind = "application/json" if body else "text/plain"
+    told = acme.post("/v1/batches", content=content, headers={"Content-Type": kind}).json()
+    assert words in told["detail"]
+    assert remedy in told["remedy"]
+
+
+def test_failures_name_what_was_written(api: ApiWorld) -> None:
+    """Addresses of theirs, with a remedy; what only workers know stays hidden."""
+    acme = api.client("acme")
+    lines = ["gs://elsewhere/1.wav", "uploads/acme/../x/1.wav", {"path": "/etc/passwd"}]
+    sent = send(acme, manifest(*lines))
+    feed(api)
+    errors = [item["error"] for item in acme.get(sent["links"]["failures"]).json()["items"]]
+    assert [error["message"] for error in errors] == [
+        "There is no audio of yours at gs://elsewhere/1.wav",
+        "There is no audio of yours at uploads/acme/../x/1.wav",
+        "Files cannot be named here",
+    ]
+    assert "only by command" in errors[2]["remedy"]
 
 
 def test_batches_come_in_pages(api: ApiWorld) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -68,6 +69,7 @@ async def taken(
         assert files(scratch) == []
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_form_may_come_in_any_chunks(tmp_path_factory: pytest.TempPathFactory, draw: Any) -> None:
     """What is taken is the part, byte for byte, with its hash and the other fields."""
@@ -83,6 +85,7 @@ def test_a_form_may_come_in_any_chunks(tmp_path_factory: pytest.TempPathFactory,
     assert body.fields == {"keep": "true"}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_a_form_of_noise_is_refused(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
     """Never with another error than ours."""
@@ -150,22 +153,29 @@ def test_a_body_that_stops_is_ended(tmp_path: Path) -> None:
     assert (refused.value.status, refused.value.kind) == (408, "too_slow")
 
 
+def test_a_body_that_dribbles_is_ended(tmp_path: Path) -> None:
+    """Long before its whole time is over, once it has come more slowly on the average than it must."""
+    with pytest.raises(Problem) as refused:
+        asyncio.run(taken(tmp_path, [wav(), None], {"Content-Type": "audio/wav"}, patience_s=0.02))
+    assert (refused.value.status, refused.value.kind) == (408, "too_slow")
+    assert "8 KiB a second" in refused.value.detail
+
+
 def test_places_for_bodies_are_bounded(tmp_path: Path) -> None:
-    """503 beyond them; nobody has more than half."""
+    """503 beyond them; nobody has more than an eighth."""
     with pytest.raises(Problem) as refused:
         asyncio.run(taken(tmp_path, [wav()], {"Content-Type": "audio/wav"}, at_once=0))
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "2"})
-    bodies = Bodies(tmp_path, most_bytes=1000, within_s=30, at_once=2)
+    bodies = Bodies(tmp_path, most_bytes=1000, within_s=30, at_once=16)
 
     async def run() -> None:
-        for other in ("other", "acme"):
-            async with bodies.audio(request(wav()), "acme"):
-                if other == "other":
-                    async with bodies.audio(request(wav()), other):
-                        assert bodies.coming == 2
-                else:
-                    with pytest.raises(Problem):
-                        await bodies.audio(request(wav()), other).__aenter__()
+        async with AsyncExitStack() as held:
+            for _ in range(2):
+                await held.enter_async_context(bodies.audio(request(wav()), "acme"))
+            with pytest.raises(Problem):
+                await bodies.audio(request(wav()), "acme").__aenter__()
+            async with bodies.audio(request(wav()), "other"):
+                assert bodies.coming == 3
 
     asyncio.run(run())
     assert bodies.coming == 0

@@ -108,6 +108,8 @@ def test_an_item_leads_to_the_analysis(acme: TestClient) -> None:
         {"since": "2026-01-01T00:00:00"},
         {"since": "12345"},
         {"until": "yesterday"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"until": "9999-12-31T23:59:59-14:00"},
         {"min_confidence": 1.1},
         {"review": "perhaps"},
         {"cursor": "x" * 201},

@@ -30,7 +30,7 @@ def api(tmp_path: Path) -> Iterator[ApiWorld]:
 
 def ask(client: TestClient, **fields: Any) -> dict[str, Any]:
     """Ask for a place."""
-    answer = client.post("/v1/uploads", json={"size_bytes": 1000, "content_type": WAV, **fields})
+    answer = client.post("/v1/uploads", json={"size_bytes": len(wav()), "content_type": WAV, **fields})
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     assert answer.headers["Location"].endswith(f"/v1/uploads/{found['id']}")
@@ -104,6 +104,25 @@ def test_a_file_must_be_the_one_that_was_announced(api: ApiWorld) -> None:
     assert api.waiting(Lane.LOW) == []
 
 
+def test_a_file_that_comes_short_leaves_the_place(api: ApiWorld) -> None:
+    """Half a file is none; the whole one is taken afterwards."""
+    acme = api.client("acme")
+    place = ask(acme)
+    assert problem(put(api, place, wav()[:-1])) == (422, "changed")
+    assert acme.get(f"/v1/uploads/{place['id']}").json()["status"] == "waiting"
+    assert put(api, place, wav()).json()["status"] == "queued"
+
+
+def test_a_place_takes_more_than_a_body_may_have(tmp_path: Path) -> None:
+    """That is what it is for; one byte more than was announced is too many."""
+    with ApiWorld(tmp_path, api_body_max_bytes=len(wav()) // 2) as api:
+        acme = api.client("acme")
+        assert acme.post("/v1/analyses", content=wav(), headers={"Content-Type": WAV}).status_code == 413
+        place = ask(acme)
+        assert problem(put(api, place, wav() + b"x")) == (413, "too_large")
+        assert put(api, place, wav()).status_code == 200
+
+
 def test_an_address_holds_for_what_it_was_signed_for(api: ApiWorld) -> None:
     """Another customer, another id or another signature lead nowhere."""
     acme = api.client("acme")
@@ -129,6 +148,8 @@ def test_an_address_holds_for_what_it_was_signed_for(api: ApiWorld) -> None:
     [
         {"size_bytes": 0},
         {"size_bytes": "many"},
+        {"size_bytes": "1000"},
+        {"size_bytes": True},
         {"content_type": "text/plain"},
         {"content_type": "audio/wav\r\nX-Evil: 1"},
         {"sha256": "x"},
@@ -163,7 +184,7 @@ def test_where_a_store_takes_files_its_address_is_given(api: ApiWorld) -> None:
     place = ask(acme)
     assert (place["url"], place["method"]) == ("https://store.example/put?sig=1", "PUT")
     assert place["headers"] == {"Content-Type": WAV, "x-most": "0,1000"}
-    assert signed == [(f"acme/direct/{place['id']}", WAV, 1000, 60.0)]
+    assert signed == [(f"acme/direct/{place['id']}", WAV, len(wav()), 60.0)]
     assert acme.get(f"/v1/uploads/{place['id']}").json()["status"] == "waiting"
     marker = f"{PREFIX}{api.backend.upload_bucket}/acme/direct/{place['id']}"
     told = b'{"generation": 1, "arrival": "rejected", "job_id": null, "fault": "too_large"}'

@@ -1,7 +1,10 @@
 """The endpoints of webhooks: who may do what, what is shown once, and what is refused."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,14 @@ from starlette.testclient import TestClient
 from earmark.clock import utc_now
 from earmark.domain import Record
 from router.access_scopes import AccessScope
+from runtime.endpoints.calling_out import CallingOut, Errand
+from runtime.endpoints.problem import Problem
 from runtime.webhook_parts import make_announcing, make_courier
 from runtime.webhooks.courier import Courier
 from tests.api_world import ApiWorld
 from tests.making import make_job, make_upload
 from tests.servers import missing
-from tests.servers.receiver import Receiver
+from tests.servers.receiver import Call, Receiver
 
 try:
     from standardwebhooks.webhooks import Webhook as Verifier
@@ -174,6 +179,77 @@ def test_a_test_says_what_came_of_it(api: ApiWorld) -> None:
     assert (good["status"], good["outcome"], good["type"]) == (204, "delivered", "webhook.test")
     assert (bad["status"], bad["outcome"]) == (302, "given_up")
     assert "redirects are not followed" in bad["detail"]
+
+
+def test_tests_are_bounded(api: ApiWorld) -> None:
+    """One at a time of a customer, ten a minute, eight in all; while they hang, others are served and hear at once."""
+    calling_out = CallingOut(monotonic=lambda: 0.0)
+    api.use(calling_out=calling_out)
+    over = threading.Event()
+
+    def hang(_: Call) -> int:
+        over.wait(LANDED_S)
+        return 204
+
+    names = [f"customer-{number}" for number in range(9)]
+    clients = {name: api.client(name) for name in names}
+    with Receiver(hang) as receiver, ThreadPoolExecutor(8) as pool:
+        paths = {name: f"/v1/webhooks/{add(clients[name], receiver.url)['id']}/test" for name in names}
+        first = pool.submit(clients[names[0]].post, paths[names[0]])
+        assert receiver.wait_for(1)
+        again = clients[names[0]].post(paths[names[0]])
+        assert (again.status_code, again.headers["Retry-After"]) == (429, "10")
+        others = [pool.submit(clients[name].post, paths[name]) for name in names[1:8]]
+        assert receiver.wait_for(8)
+        busy = clients[names[8]].post(paths[names[8]])
+        assert (busy.status_code, busy.json()["type"]) == (503, "urn:earmark:problem:unavailable")
+        assert busy.headers["Retry-After"]
+        over.set()
+        assert [each.result().json()["outcome"] for each in (first, *others)] == ["delivered"] * 8
+        for _ in range(9):
+            assert clients[names[0]].post(paths[names[0]]).status_code == 200
+        last = clients[names[0]].post(paths[names[0]])
+    assert (last.status_code, last.headers["Retry-After"]) == (429, "6")
+    assert last.headers["RateLimit"]
+
+
+def test_a_request_does_not_wait_for_a_name_that_hangs(api: ApiWorld) -> None:
+    """It is answered, and the thread stays taken."""
+    calling_out, over = CallingOut(within_s=0.05), threading.Event()
+
+    async def ask() -> None:
+        errand = Errand("acme", "tests", 10)
+        with pytest.raises(Problem) as late:
+            await calling_out.run(errand, over.wait)
+        assert late.value.status == 503
+        with pytest.raises(Problem) as taken:
+            await calling_out.run(errand, over.wait)
+        assert taken.value.status == 429
+
+    asyncio.run(ask())
+    over.set()
+
+
+def test_setting_one_does_not_tell_what_our_network_calls_itself(tmp_path: Path) -> None:
+    """A name that leads inside and one that is none are refused alike, but for the name."""
+    with ApiWorld(tmp_path) as api:
+        acme = api.client("acme")
+        told = [
+            acme.post("/v1/webhooks", json={"url": f"https://{host}/"}).text.replace(host, "HOST")
+            for host in ("localhost", "no-such-host.invalid")
+        ]
+    assert told[0] == told[1]
+
+
+def test_deliveries_say_when_to_the_microsecond(api: ApiWorld) -> None:
+    """As the test itself said."""
+    acme = api.client("acme")
+    api.clock.time = api.clock.time.replace(microsecond=123_456)
+    with Receiver() as receiver:
+        made = add(acme, receiver.url)
+        said = acme.post(f"/v1/webhooks/{made['id']}/test").json()
+    assert acme.get(f"/v1/webhooks/{made['id']}/deliveries").json()["deliveries"] == [said]
+    assert ".123456" in said["at"]
 
 
 def test_deliveries_come_in_pages_and_are_replayed(api: ApiWorld, courier: Courier) -> None:

@@ -112,6 +112,17 @@ def test_an_arrival_is_catalogued(bucket: Bucket) -> None:
     assert bucket.protected == {f"acme/song.wav#{info.generation}": UNTIL}
 
 
+@pytest.mark.parametrize("tail", ["", "-2026-03-01"])
+def test_a_copy_that_we_put_there_is_no_arrival(bucket: Bucket, tail: str) -> None:
+    """Whoever put it there routes it; what a customer puts beside it is one."""
+    copy = bucket.put(f"acme/by-content/{'0' * 64}{tail}")
+    bucket.put("acme/by-content/song.wav")
+    assert [info.name for info in bucket.arrivals.missed()] == ["acme/by-content/song.wav"]
+    assert bucket.arrivals.arrive(copy.name, copy.generation).arrival is Arrival.REPEATED
+    assert bucket.arrivals.arrive("acme/by-content/song.wav").arrival is Arrival.QUEUED
+    assert len(bucket.world.lanes[Lane.LOW].lease(9, 60)) == 1
+
+
 def test_what_is_rejected_is_catalogued_too(bucket: Bucket) -> None:
     """It lies in the bucket as well and has to go in time; what was read of it is known."""
     info = bucket.put("acme/long.wav", b"x" * 1001)

@@ -11,7 +11,9 @@ from router.batches.batch import Batch, BatchState
 from router.batches.cancelled import CancelledJobs
 from runtime.batch_following import STUCK
 from runtime.batch_parts import open_cancelled
+from runtime.batch_progress import BatchProgress
 from runtime.job_requests import JobRequests
+from runtime.webhooks.webhook_event import batch_event
 from tests.batch_world import TENANT, BatchWorld
 from tests.flaky import FlakyStore
 
@@ -54,7 +56,7 @@ def test_a_batch_ends_when_its_jobs_have(world: BatchWorld) -> None:
 
 
 def test_who_hears_of_an_end_may_fail(world: BatchWorld) -> None:
-    """Then the batch has not ended yet, and it hears again."""
+    """The batch has ended, and it hears again of the same end, whoever looks next."""
     batch = world.make(["bad"])
     world.feed()
     heard: list[Batch] = []
@@ -67,10 +69,42 @@ def test_who_hears_of_an_end_may_fail(world: BatchWorld) -> None:
 
     following = world.following(on_ended)
     assert following.follow_once() == 0
-    assert world.now(batch).state is BatchState.FED
-    assert following.follow_once() == 1
-    assert [each.state for each in heard] == [BatchState.ENDED] * 2
+    assert world.now(batch).state is BatchState.ENDED
     following.close()
+    world.clock.move(3600 * 25)
+    other = world.following(on_ended)
+    assert other.follow_once() == 1
+    assert other.follow_once() == other.follow(TENANT, batch.id) == 0
+    assert [each.model_dump_json() for each in heard] == [world.now(batch).model_dump_json()] * 2
+    assert batch_event(heard[0], "").body == batch_event(heard[1], "").body
+    assert list(world.batches.open()) == []
+    other.close()
+
+
+@pytest.mark.parametrize("state", [BatchState.ENDED, BatchState.CANCELLED])
+def test_an_end_that_another_saved_first_is_not_told_otherwise(world: BatchWorld, state: BatchState) -> None:
+    """Of two followers one decides; the other tells nothing of its own, and of a cancelled batch nobody does."""
+    batch = world.make(["bad"])
+    world.feed()
+    slow, quick = world.following(), world.following()
+    count = slow._counting.count
+
+    def overtaken(batch: Batch, *, now: bool = False) -> BatchProgress:
+        progress = count(batch, now=now)
+        if now:
+            if state is BatchState.ENDED:
+                assert quick.follow_once() == 1
+            else:
+                world.batches.cancel(TENANT, batch.id)
+            world.clock.move(1)
+        return progress
+
+    slow._counting.count = overtaken  # type: ignore[method-assign]
+    assert slow.follow_once() == 0
+    assert world.ended == [world.now(batch)] * (state is BatchState.ENDED)
+    assert world.now(batch).state is state
+    slow.close()
+    quick.close()
 
 
 def test_rate_and_time_left(world: BatchWorld) -> None:
@@ -138,7 +172,7 @@ def test_cancelled_jobs_are_dropped(world: BatchWorld) -> None:
     assert world.settle() == []
     assert world.waiting() == []
     found = world.count(batch)
-    assert (found.done, found.pending) == (1, 1)
+    assert (found.done, found.pending, found.cancelled, found.ended) == (1, 0, 1, 1)
     again = world.batches.cancel(TENANT, batch.id)
     assert again == after
 

@@ -22,3 +22,17 @@ def test_no_remedy_is_one_for_operators(fault: InputFault) -> None:
 def test_other_words_stay() -> None:
     """Ratios and units are no paths."""
     assert for_customer("It has 12 kB/s and 3/4 of /srv/earmark/data/x") == "It has 12 kB/s and 3/4 of the audio"
+
+
+def test_only_their_own_words_are_shown() -> None:
+    """What they wrote comes back; another address in the same sentence does not."""
+    message = "There is nothing at gs://theirs/1.wav: /srv/data/1.wav is gone, see file:///srv/x"
+    told = for_customer(message, "gs://theirs/1.wav")
+    assert told == "There is nothing at gs://theirs/1.wav: the audio is gone, see the audio"
+
+
+def test_remedies_of_their_own_come_through() -> None:
+    """Those that were written for the case; those for operators do not."""
+    assert remedy_for(InputFault.TOO_LARGE, "Send it in several batches.") == "Send it in several batches."
+    assert "tenant" not in remedy_for(InputFault.TOO_LONG, "Split it, or raise the tenant's max_duration_s.")
+    assert "EARMARK_" not in remedy_for("elsewhere", "Raise EARMARK_X.")

@@ -1,11 +1,15 @@
 """Keys under which a request is answered once."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from runtime import idempotency
 from runtime.idempotency import Clash, IdempotencyClash, IdempotencyKeys
 from runtime.local.object_store import LocalObjectStore
+from runtime.worker_name import own_name
 from tests.clock import ManualClock
 
 JOB, OTHER = "a" * 32, "b" * 32
@@ -74,6 +78,24 @@ def test_one_under_way_is_waited_for_a_minute(keys: IdempotencyKeys, clock: Manu
     claim.answer = JOB
     first.__exit__(None, None, None)
     assert use(keys) == OTHER
+
+
+def test_one_whose_process_is_dead_is_taken_over_at_once(
+    keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The live one has the key from then on."""
+    died = subprocess.Popen([sys.executable, "-c", ""])
+    name = own_name().split(":")
+    monkeypatch.setattr(idempotency, "own_name", lambda: ":".join((*name[:2], str(died.pid), "1")))
+    keys.claim("acme", "key", "x").__enter__()
+    died.wait()
+    monkeypatch.undo()
+    with keys.claim("acme", "key", "x") as claim:
+        with pytest.raises(IdempotencyClash) as refused:
+            use(keys)
+        assert refused.value.clash is Clash.UNDER_WAY
+        claim.answer = JOB
+    assert use(keys, job_id=OTHER) == JOB
 
 
 def test_a_sweep_forgets_what_is_a_day_old(keys: IdempotencyKeys, clock: ManualClock) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from earmark.errors import ConfigurationError, Unavailable
 from runtime import posting as module
+from runtime import public_address as addresses
 from runtime.posting import Posting
 from runtime.public_address import leads_inside
 from tests.servers.certificate import make_certificate
@@ -26,7 +28,7 @@ INSIDE = (
     "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
     "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "100::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
     "2001:db8::1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
-    "fe80::1", "fe80::1%lo", "fec0::1", "ff02::1",
+    "fe80::1", "fe80::1%lo", "fec0::1", "ff02::1", "168.63.129.16",
 )  # fmt: skip
 """Of the registries of special addresses: RFC 6890 and those after it; and addresses that stand for such."""
 
@@ -114,7 +116,7 @@ def test_what_is_no_address_is_refused_before_anything_is_looked_up(url: str) ->
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("port", [22, 25, 80, 389, 445, 1023])
+@pytest.mark.parametrize("port", [0, 22, 25, 80, 389, 445, 1023])
 def test_ports_of_other_services_are_refused(port: int) -> None:
     """443 alone of the low ones."""
     with pytest.raises(ConfigurationError, match="port"):
@@ -195,7 +197,86 @@ def test_a_name_that_nobody_knows_can_be_tried_again() -> None:
     def unknown(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(Unavailable, match="Name or service not known"):
+    with pytest.raises(Unavailable, match="looked up"):
         Posting(resolve=unknown).check("https://acme.example/")
     with pytest.raises(ConfigurationError):
         Posting(resolve=Names([])).check("https://acme.example/")
+
+
+def test_no_name_and_one_that_leads_inside_are_refused_in_the_same_words(caplog: pytest.LogCaptureFixture) -> None:
+    """Else customers could list the names of our network; the log says which it was."""
+
+    def unknown(host: str, port: int) -> Sequence[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    said = set()
+    with caplog.at_level("INFO"):
+        for names in (unknown, Names(["10.0.0.1"]), Names([])):
+            with pytest.raises((Unavailable, ConfigurationError)) as caught:
+                Posting(resolve=names).post("https://acme.example/", b"{}", {})
+            said.add(str(caught.value))
+    assert len(said) == 1
+    assert "Name or service not known" in str([record.__dict__ for record in caplog.records])
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_public_addresses_of_this_machine_are_inside(monkeypatch: pytest.MonkeyPatch, family: int) -> None:
+    """Whatever a socket can be bound to, in each form; unless this machine binds to anything."""
+    mine = {socket.AF_INET: PUBLIC[1], socket.AF_INET6: PUBLIC[2]}[socket.AddressFamily(family)]
+    bindable = {mine}
+    monkeypatch.setattr(addresses, "_binds", lambda address, _: address in bindable)
+    assert leads_inside(ipaddress.ip_address(mine))
+    assert not leads_inside(ipaddress.ip_address(PUBLIC[0]))
+    if family == socket.AF_INET:
+        assert leads_inside(ipaddress.ip_address(PUBLIC[3]))
+        assert leads_inside(ipaddress.ip_address(f"::ffff:{mine}"))
+    bindable |= {"192.0.2.1", "2001:db8::1"}
+    assert not leads_inside(ipaddress.ip_address(mine))
+
+
+def test_what_this_machine_has_is_found_without_a_word_sent() -> None:
+    """By binding, and where that says nothing by whom a datagram would come from."""
+    loopback, other = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("192.0.2.77")
+    assert addresses._binds("127.0.0.1", 4)
+    assert not addresses._binds("192.0.2.77", 4)
+    assert addresses._is_of_this_machine(loopback)
+    assert not addresses._is_of_this_machine(other)
+
+
+@pytest.mark.parametrize("sent", [b"SSH-2.0-inside_secret\r\n", b"HTTP/1.1 secret inside\r\n\r\n", b""])
+def test_what_speaks_no_http_is_not_repeated(sent: bytes) -> None:
+    """It may be anything on a port that is open to us alone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                heard = b""
+                while not heard.endswith(b"{}"):  # closed with something unread, it would be reset
+                    heard += connection.recv(4096)
+                connection.sendall(sent)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(Unavailable) as caught:
+            Posting(private=True).post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {})
+        thread.join()
+    assert "secret" not in str(caught.value)
+    assert str(caught.value).endswith("no HTTP" if sent else "without an answer")
+
+
+def test_one_that_takes_the_call_and_says_nothing_took_too_long() -> None:
+    """It is we who hang up, and so it is said."""
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Unavailable, match="took too long"):
+        Posting(private=True, whole_s=0.1).post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {})
+
+
+def test_a_slow_look_up_is_part_of_the_whole() -> None:
+    """What it used up is missing afterwards."""
+
+    def slow(host: str, port: int) -> Sequence[str]:
+        threading.Event().wait(0.05)
+        return ["127.0.0.1"]
+
+    with pytest.raises(Unavailable, match="too long"):
+        Posting(private=True, resolve=slow, whole_s=0.02).post("http://acme.example:8999/", b"{}", {})

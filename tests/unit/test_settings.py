@@ -30,6 +30,8 @@ def test_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> Non
         ({"EARMARK_NO_SUCH": "1"}, "EARMARK_NO_SUCH"),
         ({"EARMARK_POLL_S": "60", "EARMARK_LEASE_S": "30"}, "poll_s must be less than lease_s"),
         ({"EARMARK_BACKEND": "abacus"}, "backend"),
+        ({"EARMARK_API_PROXIES": "10.0.0.1, proxy.example"}, "api_proxies"),
+        ({"EARMARK_API_PROXIES": "*"}, "api_proxies"),
         ({"EARMARK_CONFIG": "/nowhere/earmark.toml"}, "/nowhere/earmark.toml"),
     ],
 )

@@ -95,7 +95,7 @@ def test_the_service_signs_where_there_is_no_key(monkeypatch: pytest.MonkeyPatch
     assert query["X-Goog-SignedHeaders"] == ["content-type;host;x-goog-content-length-range;x-goog-if-generation-match"]
     assert signed.headers == {
         "Content-Type": "audio/wav",
-        "x-goog-content-length-range": "0,1000",
+        "x-goog-content-length-range": "1000,1000",
         "x-goog-if-generation-match": "0",
     }
     assert [(token, email) for _, token, email in asked] == [("token", own.service_account_email)] * 2
