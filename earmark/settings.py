@@ -23,7 +23,7 @@ PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
 """Name of a provider; a key that was put there by mistake does not fit, and is not repeated."""
 
 
-YIELDING_NICE: Final = 10
+YIELDING_NICE: Final = 19
 
 
 class Settings(BaseModel):
@@ -253,7 +253,7 @@ class Settings(BaseModel):
     def niceness(self) -> int:
         """By how much processes that compute give way to others.
 
-        10 leaves them a tenth of a processor that others want wholly (weights 110 and 1024, sched(7)), so that what
+        19 leaves them a seventieth of a processor that others want wholly (weights 15 and 1024, sched(7)), so that what
         they are at takes longer but comes to its end.
         """
         return YIELDING_NICE if self.yielding else 0

@@ -44,6 +44,8 @@ STEADY_S: Final = 20.0
 """A process that lasted so long is as good as new."""
 SPARE_S: Final = 15.0
 """Seconds beyond ``drain_s`` in which everything has ended, or is killed."""
+GIVING_WAY: Final = 10
+"""Times as long a batch may take for a model that others can keep from computing."""
 HIGH_POLL_S: Final = 0.01
 """Seconds between looks of the worker that should answer at once; a look at an empty queue takes some microseconds."""
 _PAGE_BYTES: Final = 100_000
@@ -79,12 +81,13 @@ class Role:
         )
 
 
-def roles(port: int, host: str, *, retention: bool) -> list[Role]:
+def roles(settings: Settings, port: int, host: str, *, retention: bool) -> list[Role]:
     """What is run, in the order in which it is ended."""
     api = Role("api", ["api"], {f"{PREFIX}API_PORT": str(port), f"{PREFIX}API_HOST": host})
     router = Role("router", ["route"], quiet=True)
     high = Role("worker of high", ["work", "--lane", "high", "--warm"], {f"{PREFIX}POLL_S": str(HIGH_POLL_S)})
-    low = Role("worker of low", ["work", "--lane", "low"], {f"{PREFIX}YIELDING": "true"})
+    giving_way = {"YIELDING": "true", "PREDICT_TIMEOUT_S": str(settings.predict_timeout_s * GIVING_WAY)}
+    low = Role("worker of low", ["work", "--lane", "low"], {PREFIX + name: value for name, value in giving_way.items()})
     keeping = Role("retention", ["retention", "run", "--execute", "--every", "3600"], quiet=True)
     return [api, router, high, low, *([keeping] if retention else [])]
 
@@ -158,7 +161,7 @@ def run_up(settings: Settings, *, host: str, port: int, retention: bool) -> int:
     if not _free(host, port):
         message = f"Port {port} of {host} is taken.  Choose another with --port, or 0 for any that is free."
         raise ConfigurationError(message)
-    up = Up(roles(port, host, retention=retention), _command(), drain_s=settings.drain_s, console=console)
+    up = Up(roles(settings, port, host, retention=retention), _command(), drain_s=settings.drain_s, console=console)
     stop = threading.Event()
 
     def ask() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from earmark.settings import Settings
 from runtime import exit_status, up
 from runtime.up import Role, Up
 
@@ -122,8 +123,8 @@ def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_workers_share_the_machine_as_promised() -> None:
     """Low gives way, high looks often, and without retention nothing deletes."""
-    found = {role.name: role for role in up.roles(8080, "127.0.0.1", retention=False)}
+    found = {role.name: role for role in up.roles(Settings(), 8080, "127.0.0.1", retention=False)}
     assert list(found) == ["api", "router", "worker of high", "worker of low"]
-    assert found["worker of low"].environment == {"EARMARK_YIELDING": "true"}
+    assert found["worker of low"].environment == {"EARMARK_YIELDING": "true", "EARMARK_PREDICT_TIMEOUT_S": "1200.0"}
     assert float(found["worker of high"].environment["EARMARK_POLL_S"]) <= 0.02
-    assert "retention" in [role.name for role in up.roles(8080, "127.0.0.1", retention=True)]
+    assert "retention" in [role.name for role in up.roles(Settings(), 8080, "127.0.0.1", retention=True)]
