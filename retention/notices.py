@@ -12,6 +12,7 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, NonNegativeInt, ValidationError
 
 from earmark.errors import ConfigurationError, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.metadata import Frozen
 from earmark.ports import Clock, ObjectStore
 from earmark.rows import CatalogueRow, NoticeRow
@@ -197,23 +198,17 @@ class Notices:
     def _read(self, identity: str) -> tuple[Status, int] | None:
         read_notice_id(identity)
         name = f"{FOLDER}{identity}/{_STATUS}"
-        for _ in range(CHANGES_MAX):
-            info = self._store.stat(name)
-            if info is None:
-                return None
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-                return Status.model_validate_json(content), info.generation
-            except ObjectMissing:
-                continue
-            except ValidationError as error:
-                message = (
-                    f"The object {name} in the state store is no status of a notice, in {error.error_count()} places.  "
-                    "Nothing is deleted while it is there; put right what it holds."
-                )
-                raise ConfigurationError(message) from error
-        message = f"The object {name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return None
+        try:
+            return Status.model_validate_json(found[0]), found[1]
+        except ValidationError as error:
+            message = (
+                f"The object {name} in the state store is no status of a notice, in {error.error_count()} places.  "
+                "Nothing is deleted while it is there; put right what it holds."
+            )
+            raise ConfigurationError(message) from error
 
     def _write(self, status: Status, *, if_generation: int) -> None:
         name = f"{FOLDER}{status.digest.id}/{_STATUS}"

@@ -19,7 +19,8 @@ from pydantic import AwareDatetime, ValidationError
 
 from earmark.audit import pseudonym
 from earmark.domain import Job, Upload
-from earmark.errors import ConfigurationError, InputFault, InputRejected, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import ConfigurationError, InputFault, InputRejected, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.log import event
 from earmark.metadata import Frozen
 from earmark.ports import Clock, ObjectStore
@@ -232,20 +233,14 @@ class Tombstones:
         Raises:
             ConfigurationError: what is stored is none; what it protects cannot be told, so nothing must go on.
         """
-        for _ in range(CHANGES_MAX):
-            info = self._store.stat(name)
-            if info is None:
-                return None, 0
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-                return Tombstone.model_validate_json(content), info.generation
-            except ObjectMissing:
-                continue
-            except ValidationError as error:
-                message = f"The object {name} in the state store is no tombstone.  Restore it from a backup."
-                raise ConfigurationError(message) from error
-        message = f"{name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return None, 0
+        try:
+            return Tombstone.model_validate_json(found[0]), found[1]
+        except ValidationError as error:
+            message = f"The object {name} in the state store is no tombstone.  Restore it from a backup."
+            raise ConfigurationError(message) from error
 
 
 def tenant_name(tenant: str) -> str:

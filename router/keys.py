@@ -18,7 +18,8 @@ from typing import Final
 from pydantic import AwareDatetime, SecretStr, ValidationError
 
 from earmark.domain import Sha256, TenantName
-from earmark.errors import ConfigurationError, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import ConfigurationError, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.metadata import Frozen
 from earmark.ports import Clock, ObjectStore
 from router.access_scopes import AccessScope
@@ -219,37 +220,25 @@ class Keys:
 
     def _find(self, key_id: str) -> tuple[ApiKey, int] | None:
         name = _name(key_id)
-        for _ in range(ATTEMPTS):
-            info = self._store.stat(name)
-            if info is None:
-                return None
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-                return ApiKey.model_validate_json(content), info.generation
-            except ObjectMissing:
-                continue
-            except ValidationError:
-                message = f"The object {name} in the state store is no key.  Delete it, and make the customer another."
-                raise ConfigurationError(message) from None
-        message = f"The object {name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return None
+        try:
+            return ApiKey.model_validate_json(found[0]), found[1]
+        except ValidationError:
+            message = f"The object {name} in the state store is no key.  Delete it, and make the customer another."
+            raise ConfigurationError(message) from None
 
     def _ring(self, tenant: str) -> tuple[_Ring, int]:
         name = f"{RINGS}{tenant}.json"
-        for _ in range(ATTEMPTS):
-            info = self._store.stat(name)
-            if info is None:
-                return _Ring(), 0
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-                return _Ring.model_validate_json(content), info.generation
-            except ObjectMissing:
-                continue
-            except ValidationError:
-                message = f"The object {name} in the state store is no list of keys.  Put it right."
-                raise ConfigurationError(message) from None
-        message = f"The object {name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return _Ring(), 0
+        try:
+            return _Ring.model_validate_json(found[0]), found[1]
+        except ValidationError:
+            message = f"The object {name} in the state store is no list of keys.  Put it right."
+            raise ConfigurationError(message) from None
 
     def _write(self, name: str, value: ApiKey | _Ring, generation: int) -> bool:
         content = value.model_dump_json(indent=1, exclude_none=True).encode()

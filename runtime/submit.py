@@ -161,10 +161,16 @@ class _Watch:
     """Feeds and follows one batch before the eyes of a person."""
 
     def __init__(
-        self, batches: Batches, counting: BatchCounting, console: Console, settings: Settings, backend: Backend
+        self,
+        batches: Batches,
+        counting: BatchCounting,
+        console: Console,
+        settings: Settings,
+        backend: Backend,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._batches, self._counting, self._console = batches, counting, console
-        self._settings, self._backend = settings, backend
+        self._settings, self._backend, self._pause = settings, backend, pause
 
     def feed(self, batch: Batch) -> None:
         """Until all entries were fed, by us or by another feeder."""
@@ -174,7 +180,7 @@ class _Watch:
             first = batch.entries
             while (now := self._now(batch)).state in {BatchState.ACCEPTING, BatchState.FEEDING}:
                 if not feeding.step(batch.tenant, batch.id):
-                    time.sleep(LOOK_S)
+                    self._pause(LOOK_S)
                 rate = (now.entries - first) / max(time.monotonic() - began, 0.001)
                 share = now.fed_share
                 left_s = (now.entries / share - now.entries) / rate if share and rate else None
@@ -189,7 +195,7 @@ class _Watch:
             while (now := self._now(batch)).state in OPEN:
                 following.follow(batch.tenant, batch.id)
                 show(progress_line(now, self._counting.count(now)))
-                time.sleep(LOOK_S)
+                self._pause(LOOK_S)
 
     def _now(self, batch: Batch) -> Batch:
         found = self._batches.find(batch.tenant, batch.id)

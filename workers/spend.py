@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from earmark.errors import ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.log import event
 from earmark.ports import Clock, ObjectStore
 
@@ -156,21 +157,15 @@ class Spend:
 
     def _read(self, name: str) -> tuple[int, int]:
         """A sum and its generation; 0 and 0 where there is none yet."""
-        for _ in range(CHANGES_MAX):
-            info = self._store.stat(name)
-            if info is None:
-                return 0, 0
-            try:
-                content = json.loads(b"".join(self._store.read(name, generation=info.generation)))
-                return int(content["micro_usd"]), info.generation
-            except ObjectMissing:
-                continue
-            except (ValueError, KeyError, TypeError):
-                # Rather no money than money twice: nobody knows what was spent.
-                event(_log, "spend.malformed", level=logging.ERROR, name=name)
-                return 2**62, info.generation
-        message = f"{name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return 0, 0
+        try:
+            return int(json.loads(found[0])["micro_usd"]), found[1]
+        except (ValueError, KeyError, TypeError):
+            # Rather no money than money twice: nobody knows what was spent.
+            event(_log, "spend.malformed", level=logging.ERROR, name=name)
+            return 2**62, found[1]
 
 
 def _name(day: str, tenant: str | None = None) -> str:

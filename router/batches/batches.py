@@ -15,7 +15,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from earmark.errors import InputFault, InputRejected, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import InputFault, InputRejected, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.log import event
 from earmark.ports import Clock, ObjectStore
 from router.batches.batch import BATCH_ID, OPEN, Batch, BatchState, new_batch_id
@@ -139,19 +140,14 @@ class Batches:
         if not BATCH_ID.fullmatch(batch_id):
             return None
         name = _name(tenant, batch_id)
-        for _ in range(CHANGES_MAX):
-            info = self._state.stat(name)
-            if info is None:
-                return None
-            with suppress(ObjectMissing):
-                content = b"".join(self._state.read(name, generation=info.generation))
-                try:
-                    return Found(Batch.model_validate_json(content), info.generation)
-                except ValidationError:
-                    event(_log, "batch.unreadable", level=logging.ERROR, tenant=tenant, batch=batch_id)
-                    return None
-        message = f"The batch {batch_id} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._state, name)
+        if found is None:
+            return None
+        try:
+            return Found(Batch.model_validate_json(found[0]), found[1])
+        except ValidationError:
+            event(_log, "batch.unreadable", level=logging.ERROR, tenant=tenant, batch=batch_id)
+            return None
 
     def of_tenant(self, tenant: str, *, after: str = "") -> Iterator[Batch]:
         """A customer's batches, the latest first, from behind that id on."""

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple, Self, TypeVar
 from pydantic import ValidationError
 
 from earmark.errors import ObjectMissing, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.log import event
-from earmark.ports import ObjectInfo, ObjectStore
+from earmark.ports import ObjectStore
 from router.dead_letters.letter import DeadLetter
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class Letters:
         """Ids that start with a prefix and sort after another id, in order."""
         after = name_of(start_after) if start_after else ""
         for info in self._store.scan(FOLDER + prefix, start_after=after):
-            yield id_of(info)
+            yield id_of(info.name)
 
     def each(self) -> Iterator[DeadLetter]:
         """Every letter in order of ids, read side by side, some hundreds in memory at once."""
@@ -126,24 +127,18 @@ class Letters:
 
     def _load(self, name: str, *, keep_unreadable: bool = False) -> tuple[DeadLetter | None, int]:
         """A letter and its generation; 0 = there is no such object."""
-        for _ in range(CHANGES_MAX):
-            info = self._store.stat(name)
-            if info is None:
-                return None, 0
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-            except ObjectMissing:
-                continue
-            try:
-                return DeadLetter.model_validate_json(content), info.generation
-            except ValidationError as error:
-                event(_log, "letter.unreadable", level=logging.ERROR, name=name, error=str(error))
-            if keep_unreadable:
-                aside = f"{UNREADABLE}{id_of(info)}-{info.generation}.json"
-                self._store.write(aside, content, content_type=_JSON)
-            return None, info.generation
-        message = f"{name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return None, 0
+        content, generation = found
+        try:
+            return DeadLetter.model_validate_json(content), generation
+        except ValidationError as error:
+            event(_log, "letter.unreadable", level=logging.ERROR, name=name, error=str(error))
+        if keep_unreadable:
+            aside = f"{UNREADABLE}{id_of(name)}-{generation}.json"
+            self._store.write(aside, content, content_type=_JSON)
+        return None, generation
 
 
 def name_of(job_id: str) -> str:
@@ -151,6 +146,6 @@ def name_of(job_id: str) -> str:
     return f"{FOLDER}{job_id}.json"
 
 
-def id_of(info: ObjectInfo) -> str:
-    """The job whose letter an object is."""
-    return info.name.rpartition("/")[2].removesuffix(".json")
+def id_of(name: str) -> str:
+    """The job whose letter the object of that name is."""
+    return name.rpartition("/")[2].removesuffix(".json")

@@ -14,6 +14,7 @@ from earmark.errors import ObjectHeld, ObjectMissing
 from router.addresses import MAX_ADDRESS_CHARS
 from runtime.endpoints.analysis_state import AnalysisState, queued, state_of
 from runtime.endpoints.caller import Caller, Deletes, Reads, Writes
+from runtime.endpoints.idempotency_header import IdempotencyKey
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.preferences import wait_preferred
 from runtime.endpoints.problem import Problem, answers, not_found
@@ -90,15 +91,7 @@ async def create_analysis(
     prefer: Annotated[
         str | None, Header(description="`wait=N` (RFC 7240): answer with the analysis if it is there in N seconds.")
     ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            pattern=r"^[\x21-\x7e]+$",
-            description="The same request under the same key within 24 hours has the answer of the first.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Send audio as a form with the part `file`, as the body itself, or say where it is as JSON.
 

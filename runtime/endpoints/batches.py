@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import anyio
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -31,6 +31,7 @@ from runtime.endpoints.batch_models import (
 )
 from runtime.endpoints.batch_taking import entry_of, take_batch
 from runtime.endpoints.caller import Caller, Reads, Writes
+from runtime.endpoints.idempotency_header import IdempotencyKey
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.streaming import BoundedStream
@@ -96,15 +97,7 @@ async def create_batch(
     response: Response,
     caller: Writes,
     name: Annotated[str | None, Query(max_length=MAX_NAME_CHARS, description="What you call it.")] = None,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=255,
-            pattern=r"^[\x21-\x7e]+$",
-            description="The same request under the same key within 24 hours has the answer of the first.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> BatchStanding:
     """Send many entries at once: a manifest as the body, or JSON with a prefix or some entries.
 

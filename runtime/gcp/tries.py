@@ -11,7 +11,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from earmark.domain import Failure
-from earmark.errors import EarmarkError, ObjectMissing, PreconditionFailed, Unavailable
+from earmark.errors import EarmarkError, PreconditionFailed, Unavailable
+from earmark.latest import read_latest
 from earmark.log import event
 from earmark.metadata import Frozen
 from earmark.ports import ObjectStore
@@ -85,20 +86,14 @@ class Tries:
     def _read(self, message_id: str) -> tuple[tuple[_Ended, ...], int]:
         """What is stored, and its generation; 0 = nothing."""
         name = self._name(message_id)
-        for _ in range(CHANGES_MAX):
-            info = self._store.stat(name)
-            if info is None:
-                return (), 0
-            try:
-                content = b"".join(self._store.read(name, generation=info.generation))
-                return _ENDED.validate_json(content), info.generation
-            except ObjectMissing:
-                continue
-            except ValidationError as error:
-                event(_log, "tries.malformed", level=logging.ERROR, name=name, error=str(error)[:200])
-                return (), info.generation
-        message = f"{name} keeps changing"
-        raise Unavailable(message)
+        found = read_latest(self._store, name)
+        if found is None:
+            return (), 0
+        try:
+            return _ENDED.validate_json(found[0]), found[1]
+        except ValidationError as error:
+            event(_log, "tries.malformed", level=logging.ERROR, name=name, error=str(error)[:200])
+            return (), found[1]
 
     def _name(self, message_id: str) -> str:
         return f"{self._prefix}{message_id}.json"
