@@ -68,7 +68,7 @@ $(VENV)/.made: pyproject.toml
 $(DEV)/.made: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(PIP) $(DEV)/bin/python -m pip install --quiet torch==2.13.0
-	$(PIP) $(DEV)/bin/python -m pip install --quiet --editable '.[dev,gcp,qwen2-audio,openai,parquet]'
+	$(PIP) $(DEV)/bin/python -m pip install --quiet --editable '.[dev,gcp,qwen2-audio,openai,parquet,gpu,tracing]'
 	touch $@
 
 # bqemulator needs packages of its own that must not meet ours.
@@ -81,5 +81,5 @@ $(BIGQUERY)/.made: tests/servers/bigquery-requirements.txt
 $(BENCH)/.made: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(PIP) $(BENCH)/bin/python -m pip install --quiet torch==2.13.0
-	$(PIP) $(BENCH)/bin/python -m pip install --quiet --editable '.[dev,gcp,qwen2-audio,openai,parquet,bench]'
+	$(PIP) $(BENCH)/bin/python -m pip install --quiet --editable '.[dev,gcp,qwen2-audio,openai,parquet,gpu,tracing,bench]'
 	touch $@
