@@ -71,6 +71,14 @@ class Tenants:
         """Whether the file has a tenant of that name."""
         return name in self._known
 
+    def knows(self, name: str) -> bool:
+        """Whether the file or the register has a tenant of that name, which is well-formed; see ``find``.
+
+        Raises:
+            Unavailable: the register cannot be reached, and was never asked about this name.
+        """
+        return name in self._known or self._registered(name) is not None
+
     def find(self, name: str) -> Tenant:
         """A tenant by name; one of the register as it was some seconds ago, or longer while it cannot be reached.
 

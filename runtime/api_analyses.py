@@ -7,7 +7,9 @@ from retention.tombstones import Tombstones
 from router.router import Router
 from runtime.analysis_erasing import AnalysisErasing
 from runtime.api_metrics import ApiMetrics
+from runtime.awaited_jobs import AwaitedJobs
 from runtime.backend import Backend
+from runtime.batch_parts import open_batches
 from runtime.chores import Chore, every
 from runtime.direct_uploads import DirectUploads
 from runtime.endpoints.analysis_parts import AnalysisParts, Streams
@@ -21,13 +23,16 @@ from runtime.wiring import make_arrivals
 SWEEP_EVERY_S = 300.0
 
 
-def make_analysis_parts(settings: Settings, backend: Backend, router: Router, clock: Clock = utc_now) -> AnalysisParts:
+def make_analysis_parts(
+    settings: Settings, backend: Backend, router: Router, metrics: ApiMetrics, clock: Clock = utc_now
+) -> AnalysisParts:
     """The parts.
 
     Args:
         settings: limits.
         backend: the adapters.
         router: decides where a job goes.
+        metrics: of the process.
         clock: the present.
 
     Raises:
@@ -46,6 +51,7 @@ def make_analysis_parts(settings: Settings, backend: Backend, router: Router, cl
             refuse=Tombstones(backend.state, clock).refuse,
         ),
         requests=requests,
+        awaited=AwaitedJobs(requests, open_batches(settings, backend, clock), backend.warehouse),
         idempotency=IdempotencyKeys(backend.state, clock),
         uploads=DirectUploads(
             backend,
@@ -56,7 +62,7 @@ def make_analysis_parts(settings: Settings, backend: Backend, router: Router, cl
         streams=Streams(settings.api_streams),
         erasing=AnalysisErasing(settings, backend, requests, clock),
         readiness=Readiness(probes_of(backend, settings.data)),
-        metrics=ApiMetrics(backend.depths),
+        metrics=metrics,
     )
 
 

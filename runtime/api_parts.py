@@ -1,6 +1,7 @@
 """``make_parts``: what the endpoints of the API work with, from the adapters of a backend."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,9 @@ from earmark.settings import Settings
 from router.keys import Keys
 from router.tiers import load_tiers
 from runtime.api_analyses import make_analysis_parts, sweeps_of
+from runtime.api_metrics import ApiMetrics
 from runtime.backend import Backend
-from runtime.batch_parts import open_counting
+from runtime.batch_parts import open_counting, open_room
 from runtime.chores import Chore, every
 from runtime.endpoints.access import FOLDER, AccessLog
 from runtime.endpoints.audio_today import AudioToday
@@ -44,8 +46,14 @@ def make_parts(
     Raises:
         ConfigurationError: a file that the settings name cannot be read.
     """
+    metrics = ApiMetrics()
+    backend = replace(backend, routed=metrics.router.routed)
     audit = AuditTrail(backend.audit, backend.warehouse, clock, hints=backend.state)
     router = make_router(settings, backend, clock)
+    analyses, waiting = make_analysis_parts(settings, backend, router, metrics, clock), WaitingRoom(backend.results)
+    metrics.watch(
+        waiting=lambda: waiting.waiting, streams=lambda: analyses.streams.open, bodies=lambda: analyses.bodies.coming
+    )
     remembered_s = AUDIO_REMEMBERED_S[settings.backend]
     return ApiParts(
         settings=settings,
@@ -69,10 +77,11 @@ def make_parts(
             durable=settings.synchronous == "FULL",
         ),
         audit=audit,
-        waiting=WaitingRoom(backend.results),
-        analyses=make_analysis_parts(settings, backend, router, clock),
+        waiting=waiting,
+        analyses=analyses,
         calling_out=CallingOut(),
         counting=open_counting(settings, backend, clock),
+        batch_room=open_room(settings, backend, clock),
         stopping=stopping,
     )
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from router.batches.batch import OPEN, Batch, BatchState
 from runtime import exit_status
 from runtime.backend import Backend
 from runtime.batch_formats import as_bytes
-from runtime.batch_parts import open_counting
+from runtime.batch_parts import open_counting, open_room
 from runtime.batch_progress import BatchProgress
 from runtime.batch_results import BatchResults
+from runtime.batch_room import TOO_MUCH_AUDIO
 from runtime.ordering import order
 from runtime.result_format import ResultFormat
 from runtime.tenancy import open_tenants
@@ -48,6 +49,7 @@ def show_batch(settings: Settings, batch_id: str, tenant: str, *, failures: int,
     backend = connect(settings)
     batch = _find(settings, backend, tenant, batch_id)
     progress = open_counting(settings, backend, utc_now).count(batch)
+    paused_until = pause_of(settings, backend, batch)
     results = BatchResults(backend.results, backend.warehouse)
     wrong = results.page(batch, only="failed", most=failures) if failures else []
     if json_:
@@ -55,9 +57,9 @@ def show_batch(settings: Settings, batch_id: str, tenant: str, *, failures: int,
             {"entry": each.entry, "source": each.source, "status": each.status, "error": each.error and each.error[1]}
             for each in wrong
         ]
-        sys.stdout.write(json.dumps({**as_json(batch, progress), "failures": lines}, indent=1) + "\n")
+        sys.stdout.write(json.dumps({**as_json(batch, progress, paused_until), "failures": lines}, indent=1) + "\n")
     else:
-        _print(progress_line(batch, progress))
+        _print(progress_line(batch, progress, paused_until))
         for each in wrong:
             kind, message, _ = each.error or (each.status, "", "")
             _print(f"  line {each.entry}: {each.source}: {each.status}, {kind}: {message}")
@@ -108,7 +110,18 @@ def write_results(settings: Settings, batch_id: str, tenant: str, form: ResultFo
     _write(writable(out, "--out"), pieces)
 
 
-def progress_line(batch: Batch, progress: BatchProgress) -> str:
+def pause_of(settings: Settings, backend: Backend, batch: Batch) -> datetime | None:
+    """When a batch is fed again, if the audio of its customer's day is used up."""
+    customer = open_tenants(settings, backend).find(batch.tenant)
+    return open_room(settings, backend, utc_now).pause_of(batch, customer)
+
+
+def paused_text(paused_until: datetime) -> str:
+    """That a batch is paused, for a person."""
+    return f"the customer's audio of this day is used up: paused until {paused_until:%Y-%m-%d %H:%M} UTC"
+
+
+def progress_line(batch: Batch, progress: BatchProgress, paused_until: datetime | None = None) -> str:
     """How far a batch has come, for a person."""
     parts = [f"{progress.ended:,} of {progress.entries:,} entries have ended"]
     parts += [
@@ -118,12 +131,14 @@ def progress_line(batch: Batch, progress: BatchProgress) -> str:
         parts += [f"{count:,} {word}"] if (count := getattr(progress, word)) else []
     if batch.state in OPEN:
         parts += [f"{progress.rate_per_s:.1f} a second"] if progress.rate_per_s else []
-        parts += [f"{timedelta(seconds=round(progress.left_s))} left"] if progress.left_s is not None else []
+        known = progress.left_s is not None and paused_until is None
+        parts += [f"{timedelta(seconds=round(progress.left_s or 0))} left"] if known else []
+        parts += [paused_text(paused_until)] if paused_until is not None else []
     told = f": {batch.error}" if batch.error else ""
     return f"Batch {batch.id} ({batch.state}{told}): {', '.join(parts)}"
 
 
-def as_json(batch: Batch, progress: BatchProgress) -> dict[str, object]:
+def as_json(batch: Batch, progress: BatchProgress, paused_until: datetime | None = None) -> dict[str, object]:
     """The same for a program."""
     counts = ("entries", "pending", "done", "known", "failed", "rejected", "duplicate", "cancelled")
     return {
@@ -131,7 +146,9 @@ def as_json(batch: Batch, progress: BatchProgress) -> dict[str, object]:
         "fed_share": round(batch.fed_share, 4),
         "counts": {name: getattr(progress, name) for name in counts},
         "rate_per_s": round(progress.rate_per_s, 3),
-        "left_s": progress.left_s if batch.state in OPEN else None,
+        "left_s": progress.left_s if batch.state in OPEN and paused_until is None else None,
+        "paused_until": paused_until.isoformat() if paused_until is not None else None,
+        "paused_why": TOO_MUCH_AUDIO if paused_until is not None else None,
         "error": batch.error,
     }
 

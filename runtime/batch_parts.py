@@ -25,9 +25,12 @@ from router.batches.routing import EntryRouting
 from router.intake import upload_file
 from router.router import Router
 from router.tenant import Tenant
+from router.tiers import load_tiers
 from runtime.backend import UPLOADS, Backend
 from runtime.batch_following import BatchFollowing
 from runtime.batch_progress import BatchCounting
+from runtime.batch_room import BatchRoom
+from runtime.endpoints.audio_today import AudioToday
 from runtime.tenancy import open_tenants
 from runtime.worker_name import is_dead, own_name
 
@@ -36,6 +39,8 @@ SLICES: Final = {"local": 1, "gcp": 16}
 """In how many parts entries are routed side by side, by backend: on one machine one write for all is quickest."""
 FRESH_S: Final = {"local": 0.2, "gcp": 10.0}
 """Seconds for which a count is good, by backend: in BigQuery each look costs money."""
+ROOM_REMEMBERED_S: Final = {"local": 2.0, "gcp": 30.0}
+"""Seconds for which it is remembered how much audio of a customer's day is left, by backend, for the same reason."""
 _CATALOGUED_BYTES: Final = 1024**2
 """From so many on it is quicker to look a hash up than to read the object, on one machine."""
 _NAME: Final = "{number} {worker}"
@@ -57,6 +62,24 @@ def open_counting(settings: Settings, backend: Backend, clock: Clock) -> BatchCo
     return BatchCounting(backend.warehouse, clock, fresh_s=FRESH_S[settings.backend])
 
 
+def open_room(settings: Settings, backend: Backend, clock: Clock) -> BatchRoom:
+    """What says how many entries of a customer may be fed.
+
+    Raises:
+        ConfigurationError: the limits of tiers or the tenants cannot be read.
+    """
+    remembered_s = ROOM_REMEMBERED_S[settings.backend]
+    return BatchRoom(
+        tenants=open_tenants(settings, backend, clock),
+        tiers=load_tiers(settings.tier_limits),
+        audio=AudioToday(backend.warehouse, clock, remembered_s=remembered_s),
+        batches=open_batches(settings, backend, clock),
+        warehouse=backend.warehouse,
+        clock=clock,
+        remembered_s=remembered_s,
+    )
+
+
 def open_feeding(
     settings: Settings,
     backend: Backend,
@@ -76,6 +99,7 @@ def open_feeding(
         refuse: raises ``InputRejected`` for an upload that nobody may hear.
         files: whether it may read files of this machine, for batches that were made on it by command.
     """
+    room = open_room(settings, backend, clock)
     return Feeding(
         batches=open_batches(settings, backend, clock),
         routing=_routing(settings, backend, router, clock, refuse, files=files),
@@ -84,6 +108,8 @@ def open_feeding(
         clock=clock,
         name=_NAME.format(number=next(_numbers), worker=own_name()),
         is_dead=lambda name: is_dead(name.partition(" ")[2]),
+        room=room.room,
+        queued=room.queued,
     )
 
 

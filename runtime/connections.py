@@ -6,10 +6,11 @@ body of a request that was answered long ago.  Here each of these has its time.
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,6 +20,8 @@ LINGER_S: Final = 2.0
 STALLED_S: Final = 60.0
 """Seconds for which a client may leave an answer unread that is ready for it."""
 HEAD_BYTES: Final = 32 * 1024
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#@]+)(.*)", re.IGNORECASE | re.DOTALL)
+"""RFC 9112, 3.2.2."""
 
 
 @dataclass(slots=True)
@@ -32,12 +35,51 @@ class Connections:
     """Those without a request under way, longest first."""
 
 
+class Parsing(h11.Connection):
+    """Reads requests, and is stricter than h11 about where one ends."""
+
+    def next_event(self) -> Any:
+        """The next part of a request.
+
+        Raises:
+            h11.RemoteProtocolError: it is no HTTP, or has two lengths, so that a proxy before us may take for the body
+                what we would take for the next request (RFC 9112, 6.1).
+        """
+        event = super().next_event()
+        if not isinstance(event, h11.Request):
+            return event
+        names = {name for name, _ in event.headers}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            message = "Both Content-Length and Transfer-Encoding"
+            raise h11.RemoteProtocolError(message)
+        return _in_origin_form(event)
+
+
+def _in_origin_form(request: h11.Request) -> h11.Request:
+    """A request whose target has its host in it, as proxies send them, with the host where all others have it."""
+    found = _ABSOLUTE.fullmatch(request.target)
+    if found is None:
+        return request
+    headers = [(name, value) for name, value in request.headers if name != b"host"]
+    return h11.Request(
+        method=request.method,
+        target=found[2] if found[2].startswith(b"/") else b"/" + found[2],
+        headers=[(b"host", found[1]), *headers],
+        http_version=request.http_version,
+    )
+
+
 class Guarded(H11Protocol):
     """One connection."""
 
     shared: ClassVar[Connections]
     _limit: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Take what uvicorn gives each connection."""
+        super().__init__(*arguments, **named)
+        self.conn = Parsing(h11.SERVER, HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take its place; beyond the limit the one goes that has been without a request for longest."""

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from earmark.errors import ConfigurationError
 from earmark.log import event
-from runtime.connections import HEAD_BYTES, guarded
+from runtime.connections import guarded
 from runtime.endpoints.parts import ApiParts
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,6 @@ def serve(
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=max(1, round(settings.drain_s)),
             backlog=BACKLOG,
-            h11_max_incomplete_event_size=HEAD_BYTES,
         )
         bound = listener.getsockname()
         shown = f"[{bound[0]}]" if listener.family == socket.AF_INET6 else bound[0]

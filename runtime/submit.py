@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
 from rich.console import Console
@@ -21,9 +21,9 @@ from router.batches.batches import Batches
 from router.batches.feeding import Feeding
 from runtime import exit_status
 from runtime.backend import Backend
-from runtime.batch_desk import as_json, progress_line
+from runtime.batch_desk import as_json, paused_text, progress_line
 from runtime.batch_following import BatchFollowing
-from runtime.batch_parts import machine, open_audio, open_counting
+from runtime.batch_parts import machine, open_audio, open_counting, open_room
 from runtime.batch_progress import BatchCounting
 from runtime.batch_source import BatchSource, open_source
 from runtime.tenancy import open_tenants
@@ -79,16 +79,15 @@ def submit(
             f"Interrupted.  {again}`earmark batch show {batch.id} --tenant {tenant}` tells how far it is.", markup=False
         )
         return exit_status.INTERRUPTED
-    return _told(batches, counting, batch, console, as_json_=as_json_)
+    return _told(watch, counting, batch, console, as_json_=as_json_)
 
 
-def _told(batches: Batches, counting: BatchCounting, batch: Batch, console: Console, *, as_json_: bool) -> int:
-    last = batches.find(batch.tenant, batch.id)
-    batch = last.batch if last is not None else batch
-    progress = counting.count(batch, now=True)
-    console.print(progress_line(batch, progress), markup=False, soft_wrap=True)
+def _told(watch: "_Watch", counting: BatchCounting, batch: Batch, console: Console, *, as_json_: bool) -> int:
+    batch = watch.now(batch) or batch
+    progress, paused_until = counting.count(batch, now=True), watch.paused_until(batch)
+    console.print(progress_line(batch, progress, paused_until), markup=False, soft_wrap=True)
     if as_json_:
-        sys.stdout.write(json.dumps(as_json(batch, progress), indent=1) + "\n")
+        sys.stdout.write(json.dumps(as_json(batch, progress, paused_until), indent=1) + "\n")
     wrong = progress.rejected or progress.failed or batch.state in {BatchState.CANCELLED, BatchState.FAILED}
     return exit_status.SOME_NOT_DONE if wrong else 0
 
@@ -171,6 +170,7 @@ class _Watch:
     ) -> None:
         self._batches, self._counting, self._console = batches, counting, console
         self._settings, self._backend, self._pause = settings, backend, pause
+        self._tenants, self._room = open_tenants(settings, backend), open_room(settings, backend, utc_now)
 
     def feed(self, batch: Batch) -> None:
         """Until all entries were fed, by us or by another feeder."""
@@ -184,8 +184,9 @@ class _Watch:
                 rate = (now.entries - first) / max(time.monotonic() - began, 0.001)
                 share = now.fed_share
                 left_s = (now.entries / share - now.entries) / rate if share and rate else None
-                told = f"{now.entries:,} entries, {share:.0%} of the manifest, {rate:,.0f} a second"
-                show(f"Feeding: {told}{_left(left_s)}")
+                told = f"{now.entries:,} entries, {share:.0%} of the manifest"
+                until = self.paused_until(now)
+                show(f"Feeding: {told}, {paused_text(until) if until else f'{rate:,.0f} a second{_left(left_s)}'}")
 
     def follow(self, batch: Batch) -> None:
         """Until all jobs have ended, whoever works on them."""
@@ -194,15 +195,24 @@ class _Watch:
         with closing(following), self._shown() as show:
             while (now := self._now(batch)).state in OPEN:
                 following.follow(batch.tenant, batch.id)
-                show(progress_line(now, self._counting.count(now)))
+                show(progress_line(now, self._counting.count(now), self.paused_until(now)))
                 self._pause(LOOK_S)
 
-    def _now(self, batch: Batch) -> Batch:
+    def paused_until(self, batch: Batch) -> datetime | None:
+        """When the batch is fed again, if the audio of its customer's day is used up."""
+        return self._room.pause_of(batch, self._tenants.find(batch.tenant))
+
+    def now(self, batch: Batch) -> Batch | None:
+        """The batch as it is now; ``None`` = it is gone."""
         found = self._batches.find(batch.tenant, batch.id)
+        return None if found is None else found.batch
+
+    def _now(self, batch: Batch) -> Batch:
+        found = self.now(batch)
         if found is None:
             message = f"The batch {batch.id} is gone: its customer was erased."
             raise ConfigurationError(message)
-        return found.batch
+        return found
 
     @contextmanager
     def _shown(self) -> Iterator[Callable[[str], None]]:

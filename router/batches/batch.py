@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -15,6 +15,7 @@ from router.batches.manifest import Cursor
 
 BATCH_ID: Final = re.compile(r"[0-9a-f]{32}")
 MAX_NAME_CHARS: Final = 200
+_RANDOM_BYTES: Final = 10
 _LATEST_MS: Final = (1 << 48) - 1
 """Milliseconds since 1970 that fit into the first 12 digits of an id."""
 
@@ -97,4 +98,9 @@ class Batch(Frozen):
 
 def new_batch_id(now: datetime) -> str:
     """An id that sorts before all earlier ones: what is left of time in milliseconds, then 80 random bits."""
-    return f"{_LATEST_MS - int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}"
+    return f"{_LATEST_MS - int(now.timestamp() * 1000):012x}{secrets.token_hex(_RANDOM_BYTES)}"
+
+
+def made_at_of(batch_id: str) -> datetime:
+    """When a batch of that id was made, in UTC, cut off to milliseconds."""
+    return datetime.fromtimestamp((_LATEST_MS - int(batch_id[: -2 * _RANDOM_BYTES], 16)) / 1000, UTC)

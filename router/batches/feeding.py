@@ -67,14 +67,18 @@ class Feeding:
         clock: Clock,
         name: str,
         is_dead: Callable[[str], bool] = lambda _: False,
+        room: Callable[[Tenant], int | None] = lambda _: None,
+        queued: Callable[[str, int], None] = lambda _tenant, _jobs: None,
         monotonic: Callable[[], float] = time.monotonic,
         step_entries: int = STEP_ENTRIES,
         step_bytes: int = STEP_BYTES,
     ) -> None:
         """Take the register, what routes entries, and the feeder's name, which no other has.
 
-        ``is_dead`` says whether the feeder of a name is certainly gone.
+        ``is_dead`` says whether the feeder of a name is certainly gone; ``room`` how many entries of a customer may be
+        fed now, ``None`` = any number; ``queued`` hears of a customer and how many jobs of it were queued.
         """
+        self._room_of, self._queued = room, queued
         self._batches, self._routing, self._warehouse, self._find_tenant = batches, routing, warehouse, find_tenant
         self._clock, self._name, self._is_dead, self._monotonic = clock, name, is_dead, monotonic
         self._step_entries, self._step_bytes = step_entries, step_bytes
@@ -107,11 +111,15 @@ class Feeding:
         return False
 
     def step(self, tenant: str, batch_id: str) -> bool:
-        """Take one step with this batch; False = there is nothing to do, or another feeder does it.
+        """Take one step with this batch; False = there is nothing to do now, or another feeder does it.
 
         Raises:
             Unavailable: the register cannot be reached.
         """
+        room = self._room(tenant)
+        if room == 0:
+            self._let_go((tenant, batch_id))
+            return False
         reading = self._take(tenant, batch_id)
         if reading is None or reading.rests_until > self._monotonic():
             return False
@@ -120,7 +128,7 @@ class Feeding:
             if reading.found.batch.state is BatchState.ACCEPTING:
                 saved = self._list(reading.found, customer)
             else:
-                saved = self._feed(reading, customer)
+                saved = self._feed(reading, customer, room)
         except Unavailable as error:
             self._rest(reading, error)
             return False
@@ -173,7 +181,7 @@ class Feeding:
     def _is_free(self, batch: Batch) -> bool:
         if not batch.feeder or batch.feeder == self._name:
             return True
-        return batch.feeder_until is None or batch.feeder_until <= self._clock() or self._is_dead(batch.feeder)
+        return self._is_over(batch) or self._is_dead(batch.feeder)
 
     def _remember(self, batch: Batch, seen: SeenContents) -> None:
         """Learn from the rows which contents a batch has had that somebody else began to feed."""
@@ -186,17 +194,36 @@ class Feeding:
                 return
             after = rows[-1]["entry"]
 
-    def _feed(self, reading: _Reading, tenant: Tenant) -> Found | None:
+    def _room(self, tenant: str) -> int | None:
+        """How many entries of a customer may be fed; ``None`` = any number, or a step will find what is wrong."""
+        try:
+            return self._room_of(self._find_tenant(tenant))
+        except (ConfigurationError, Unavailable):
+            return None
+
+    def _let_go(self, place: tuple[str, str]) -> None:
+        """Keep a batch that cannot be fed now for as long as it is ours, and no longer."""
+        reading = self._readings.get(place)
+        if reading is not None and self._is_over(reading.found.batch):
+            self._give_up(place)
+
+    def _is_over(self, batch: Batch) -> bool:
+        """Whether nobody holds a batch any more."""
+        return batch.feeder_until is None or batch.feeder_until <= self._clock()
+
+    def _feed(self, reading: _Reading, tenant: Tenant, room: int | None) -> Found | None:
         batch = reading.found.batch
         if batch.form is None:
             message = "Its manifest has no form"
             raise ConfigurationError(message)
         if reading.lines is None:
             reading.lines = entries_of(self._batches.manifest(batch), batch.form, batch.cursor)
-        cursor, looked, over = self._look(batch, tenant, reading.lines)
+        most = self._step_entries if room is None else min(room, self._step_entries)
+        cursor, looked, over = self._look(batch, tenant, reading.lines, most)
         if not self._batches.stands(reading.found):  # cancelled or erased while its audio was read
             return None
         counts = self._routing.route(batch, looked, reading.seen)
+        self._queued(tenant.name, counts["queued"])
         change: dict[str, Any] = {way: getattr(batch, way) + count for way, count in counts.items()}
         change |= {"cursor": cursor, "feeder_until": self._clock() + HELD}
         if over:
@@ -212,15 +239,15 @@ class Feeding:
         return self._batches.save(reading.found, batch.model_copy(update=change))
 
     def _look(
-        self, batch: Batch, tenant: Tenant, lines: Iterator[tuple[Cursor, Entry | None]]
+        self, batch: Batch, tenant: Tenant, lines: Iterator[tuple[Cursor, Entry | None]], most: int
     ) -> tuple[Cursor, list[Looked], bool]:
-        """The next entries and their audio, where they end, and whether there are no more."""
+        """The next entries, at most so many, and their audio; where they end, and whether there are no more."""
         until, audio = self._monotonic() + STEP_S, self._routing.audio
         bytes_until = audio.hashed_bytes + self._step_bytes
         cursor, taken, over = batch.cursor, 0, False
 
         def enough() -> bool:
-            if taken >= self._step_entries:
+            if taken >= most:
                 return True
             return cursor != batch.cursor and (self._monotonic() >= until or audio.hashed_bytes >= bytes_until)
 
@@ -237,7 +264,8 @@ class Feeding:
                     yield entry
 
         looked = list(self._routing.looking(batch, tenant, entries()))
-        return cursor, looked, over
+        # Who has taken the last line need not wait for room to see that there is none behind it.
+        return cursor, looked, over or 0 < batch.manifest_bytes <= cursor.byte
 
     def _list(self, found: Found, tenant: Tenant) -> Found | None:
         """Write the manifest of a batch that is everything under a prefix."""

@@ -12,14 +12,16 @@ from starlette.concurrency import run_in_threadpool
 from earmark.domain import Record
 from earmark.errors import ObjectHeld, ObjectMissing
 from router.addresses import MAX_ADDRESS_CHARS
+from runtime.awaited_jobs import AwaitedJob
 from runtime.endpoints.analysis_state import AnalysisState, queued, state_of
+from runtime.endpoints.answer_headers import ETAG, PREFERENCE_APPLIED, RETRY_AFTER, location
 from runtime.endpoints.caller import Caller, Deletes, Reads, Writes
 from runtime.endpoints.idempotency_header import IdempotencyKey
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.preferences import wait_preferred
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.taking import take_audio
-from runtime.endpoints.waited import settled
+from runtime.endpoints.waited import settled, sought
 
 endpoints = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 RETRY_S: Final = 1
@@ -73,13 +75,11 @@ _BODY: Final[dict[str, Any]] = {
     response_model=AnalysisState,
     openapi_extra=_BODY,
     responses={
+        200: {"description": "The analysis, which has ended.", "headers": {**ETAG, **PREFERENCE_APPLIED}},
         202: {
             "model": AnalysisState,
             "description": "It waits; ask for it at `Location`.",
-            "headers": {
-                "Location": {"schema": {"type": "string"}, "description": "Where the analysis will be."},
-                "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds after which to ask."},
-            },
+            "headers": {**location("Where the analysis will be."), **RETRY_AFTER, **PREFERENCE_APPLIED},
         },
         **answers(400, 401, 403, 408, 409, 410, 413, 415, 422, 429, 503),
     },
@@ -105,12 +105,13 @@ async def create_analysis(
     submitted = await take_audio(request, parts, caller.tenant, key, keep=keep)
     headers = {"Preference-Applied": f"wait={applied}"} if applied is not None else {}
     record = submitted.record
-    if record is None and submitted.request is not None and wait_s:
-        record = await settled(request, submitted.request, wait_s)
+    asked = AwaitedJob.of(submitted.request) if submitted.request is not None else None
+    if record is None and asked is not None and wait_s:
+        record = await settled(request, asked, wait_s)
     if record is not None:
         return await _ended(request, parts, caller, record, headers)
-    assert submitted.request is not None  # noqa: S101  # what has no record was queued
-    state = queued(submitted.request, request)
+    assert asked is not None  # noqa: S101  # what has no record was queued
+    state = queued(asked, request)
     headers |= {"Location": state.links.self, "Retry-After": str(RETRY_S)}
     return _answer(request, state, HTTPStatus.ACCEPTED, headers)
 
@@ -121,7 +122,14 @@ async def create_analysis(
     summary="Look at an analysis",
     response_model=AnalysisState,
     responses={
-        304: {"description": "It is as it was when `ETag` was given."},
+        200: {
+            "description": "As far as it has come; only one that has ended has an `ETag`.",
+            "headers": {**ETAG, **RETRY_AFTER, **PREFERENCE_APPLIED},
+        },
+        304: {
+            "description": "It is as it was when `ETag` was given.",
+            "headers": {**ETAG, **PREFERENCE_APPLIED},
+        },
         **answers(401, 403, 404, 422, 429, 503),
     },
 )
@@ -137,17 +145,13 @@ async def get_analysis(
     parts, tenant = parts_of(request), caller.tenant.name
     wait_s, applied = wait_preferred(request.headers.getlist("prefer"), parts.settings.api_wait_max_s)
     headers = {"Preference-Applied": f"wait={applied}"} if applied is not None else {}
-    asked = await run_in_threadpool(parts.analyses.requests.find, tenant, analysis_id)
-    record = (
-        await settled(request, asked, wait_s)
-        if asked
-        else await run_in_threadpool(parts.waiting.look, tenant, analysis_id)
-    )
-    if record is None and asked is None:
-        raise not_found()
+    asked, record = await run_in_threadpool(sought, parts, tenant, analysis_id)
+    if record is None and asked is not None and wait_s:
+        record = await settled(request, asked, wait_s)
     if record is not None:
-        return await _ended(request, parts, caller, record, headers, known_as=if_none_match, asked=asked is not None)
-    assert asked is not None  # noqa: S101  # as was looked at above
+        by_itself = asked is not None and asked.batch is None
+        return await _ended(request, parts, caller, record, headers, known_as=if_none_match, asked=by_itself)
+    assert asked is not None  # noqa: S101  # one of them was found
     return _answer(request, queued(asked, request), HTTPStatus.OK, headers | {"Retry-After": str(RETRY_S)})
 
 
@@ -162,7 +166,8 @@ async def get_analysis(
 async def delete_analysis(request: Request, caller: Deletes, analysis_id: AnalysisId) -> Response:
     """Erase the analysis, its audio, and everything that came of the same audio.  Takes some seconds; for good.
 
-    The same audio is not taken again afterwards (`erased`).  What must be kept answers 409.
+    The same audio is not taken again afterwards (`erased`).  What must be kept answers 409, and so does what waits as
+    a part of a batch.
     """
     parts = parts_of(request)
     try:
@@ -170,7 +175,10 @@ async def delete_analysis(request: Request, caller: Deletes, analysis_id: Analys
             parts.analyses.erasing.erase, caller.tenant.name, analysis_id, actor=f"key:{caller.key_id}"
         )
     except ObjectMissing:
-        raise not_found() from None
+        if await run_in_threadpool(parts.analyses.awaited.in_batch, caller.tenant.name, analysis_id) is None:
+            raise not_found() from None
+        detail, remedy = "It waits as a part of a batch.", "Cancel the batch, or wait until it has been analysed."
+        raise Problem(HTTPStatus.CONFLICT, "not_ready", detail, remedy) from None
     except ObjectHeld:
         detail = "It must be kept at the moment, by a hold."
         raise Problem(HTTPStatus.CONFLICT, "held", detail, "Ask whoever runs the service when it ends.") from None

@@ -9,6 +9,7 @@ from typing import Final
 
 from runtime.analysis_erasing import AnalysisErasing
 from runtime.api_metrics import ApiMetrics
+from runtime.awaited_jobs import AwaitedJobs
 from runtime.direct_uploads import DirectUploads
 from runtime.endpoints.bodies import Bodies
 from runtime.endpoints.problem import Problem
@@ -55,6 +56,7 @@ class AnalysisParts:
     bodies: Bodies
     submission: Submission
     requests: JobRequests
+    awaited: AwaitedJobs
     idempotency: IdempotencyKeys
     uploads: DirectUploads
     streams: Streams

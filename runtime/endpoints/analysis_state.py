@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from earmark.domain import Analysis, JobId, Record
 from earmark.metadata import Frozen
+from runtime.awaited_jobs import AwaitedJob
 from runtime.endpoints.customer_words import for_customer, remedy_for
 from runtime.endpoints.parts import parts_of
-from runtime.job_requests import JobRequest
 
 
 class AnalysisStatus(StrEnum):
@@ -82,12 +82,12 @@ def state_of(record: Record, request: Request) -> AnalysisState:
     )
 
 
-def queued(asked: JobRequest, request: Request) -> AnalysisState:
+def queued(asked: AwaitedJob, request: Request) -> AnalysisState:
     """One that has not."""
     return AnalysisState(
         id=asked.job_id,
         status=AnalysisStatus.QUEUED,
-        created_at=asked.upload.received_at,
+        created_at=asked.created_at,
         settled_at=None,
         analysis=None,
         error=None,

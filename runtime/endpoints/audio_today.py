@@ -42,13 +42,13 @@ class AudioToday:
 
     def used_s(self, tenant: str, under_way: int) -> float:
         """Seconds since 00:00 UTC, those of jobs under way as many each as the customer's others had on average."""
-        now = self._clock().astimezone(UTC)
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        with self._lock:
-            seen = self._seen.get(tenant)
-        if seen is None or seen.day != day or not timedelta(0) <= now - seen.at < self._remembered:
-            seen = self._ask(tenant, now, day, seen)
+        seen = self._look(tenant)
         return seen.audio_s + seen.since_s + under_way * (seen.audio_s / seen.jobs if seen.jobs else 0.0)
+
+    def today(self, tenant: str) -> tuple[float, int]:
+        """Seconds since 00:00 UTC, and how many jobs they are of, as of the last look at the warehouse."""
+        seen = self._look(tenant)
+        return seen.audio_s, seen.jobs
 
     def heard(self, tenant: str, audio_s: float) -> None:
         """A job ended here, which the last answer does not know of."""
@@ -56,6 +56,15 @@ class AudioToday:
             seen = self._seen.get(tenant)
             if seen is not None:
                 self._seen[tenant] = replace(seen, since_s=seen.since_s + audio_s)
+
+    def _look(self, tenant: str) -> _Seen:
+        now = self._clock().astimezone(UTC)
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._lock:
+            seen = self._seen.get(tenant)
+        if seen is None or seen.day != day or not timedelta(0) <= now - seen.at < self._remembered:
+            seen = self._ask(tenant, now, day, seen)
+        return seen
 
     def _ask(self, tenant: str, now: datetime, day: datetime, before: _Seen | None) -> _Seen:
         try:

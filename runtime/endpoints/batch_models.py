@@ -1,6 +1,7 @@
 """What the endpoints of batches take and answer."""
 
-from typing import Any, Final, Self
+from datetime import datetime
+from typing import Any, Final, Literal, Self
 
 from fastapi import Request
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
@@ -12,6 +13,7 @@ from router.batches.batch import MAX_NAME_CHARS, OPEN, Batch, BatchState
 from router.batches.entry import MAX_REFERENCE_CHARS
 from runtime.batch_progress import BatchProgress
 from runtime.batch_results import EntryResult
+from runtime.batch_room import TOO_MUCH_AUDIO
 from runtime.endpoints.analysis_state import AnalysisError, base_url
 
 ENTRIES_MAX: Final = 10_000
@@ -100,6 +102,8 @@ _EXAMPLE: Final[dict[str, Any]] = {
     },
     "rate_per_s": 12.5,
     "left_s": 7121.0,
+    "paused_until": None,
+    "paused_why": None,
     "error": None,
     "links": {"self": _OWN, "failures": f"{_OWN}/failures", "results": f"{_OWN}/results"},
 }
@@ -146,6 +150,12 @@ class BatchStanding(Frozen):
     counts: BatchCounts
     rate_per_s: float = Field(description="Analyses of it that ended a second, over the last minutes.")
     left_s: float | None = Field(description="Seconds until it has ended if it goes on so; `null` = nobody can tell.")
+    paused_until: AwareDatetime | None = Field(
+        description="No entries are taken until then; `null` = nothing holds them up."
+    )
+    paused_why: Literal["too_much_audio"] | None = Field(
+        description="`too_much_audio`: your seconds of audio of this day (UTC) are used up; only with `paused_until`."
+    )
     error: str | None = Field(description="Why it could not be taken; only with `failed`.")
     links: BatchLinks
 
@@ -189,23 +199,11 @@ class BatchFailurePage(Frozen):
     next_cursor: str | None = Field(description="Ask with it as `cursor` for the next page; `null` = this is the last.")
 
 
-def request_schema() -> dict[str, Any]:
-    """``BatchRequest`` as a JSON schema that refers to nothing outside of itself."""
-    schema = BatchRequest.model_json_schema()
-    definitions = schema.pop("$defs")
-
-    def inlined(part: Any) -> Any:
-        if isinstance(part, dict):
-            name = str(part.get("$ref", "")).rpartition("/")[2]
-            return inlined(definitions[name]) if name else {key: inlined(value) for key, value in part.items()}
-        return [inlined(each) for each in part] if isinstance(part, list) else part
-
-    found: dict[str, Any] = inlined(schema)
-    return found
-
-
-def standing_of(batch: Batch, progress: BatchProgress, request: Request) -> BatchStanding:
-    """How far a batch has come, for its customer."""
+def standing_of(
+    batch: Batch, progress: BatchProgress, request: Request, paused_until: datetime | None
+) -> BatchStanding:
+    """How far a batch has come, for its customer; ``paused_until``: when it is fed again, if it is not at present."""
+    known = progress.left_s is not None and batch.state in OPEN and paused_until is None
     own = f"{base_url(request)}/v1/batches/{batch.id}"
     return BatchStanding(
         id=batch.id,
@@ -216,7 +214,9 @@ def standing_of(batch: Batch, progress: BatchProgress, request: Request) -> Batc
         fed_share=round(batch.fed_share, 4),
         counts=BatchCounts.model_validate({name: getattr(progress, name) for name in BatchCounts.model_fields}),
         rate_per_s=round(progress.rate_per_s, 3),
-        left_s=None if progress.left_s is None or batch.state not in OPEN else round(progress.left_s, 1),
+        left_s=round(progress.left_s or 0.0, 1) if known else None,
+        paused_until=paused_until,
+        paused_why=None if paused_until is None else TOO_MUCH_AUDIO,
         error=batch.error,
         links=BatchLinks(self=own, failures=f"{own}/failures", results=f"{own}/results"),
     )

@@ -20,12 +20,14 @@ from runtime.batch_formats import as_bytes
 from runtime.batch_parts import open_batches
 from runtime.batch_results import BatchResults, EntryResult
 from runtime.endpoints.analysis_state import error_of
+from runtime.endpoints.answer_headers import disposition, location
+from runtime.endpoints.asked import whole_schema
 from runtime.endpoints.batch_models import (
     BatchFailurePage,
     BatchPage,
+    BatchRequest,
     BatchStanding,
     failure_of,
-    request_schema,
     standing_of,
     summary_of,
 )
@@ -70,7 +72,7 @@ _BODY: Final[dict[str, Any]] = {
             "text/csv": {**_MANIFEST, "example": "uri,id\nuploads/acme/albums/1.flac,track-1\n"},
             "text/plain": {**_MANIFEST, "example": "uploads/acme/albums/1.flac\nuploads/acme/albums/2.flac\n"},
             "application/json": {
-                "schema": request_schema(),
+                "schema": whole_schema(BatchRequest),
                 "example": {"prefix": "uploads/acme/albums/", "name": "Back catalogue"},
             },
         },
@@ -87,7 +89,7 @@ _BODY: Final[dict[str, Any]] = {
     responses={
         202: {
             "description": "It was taken; its entries become analyses one after another.",
-            "headers": {"Location": {"schema": {"type": "string"}, "description": "Where it can be watched."}},
+            "headers": location("Where it can be watched."),
         },
         **answers(400, 401, 403, 408, 409, 410, 413, 415, 422, 429, 503),
     },
@@ -108,7 +110,7 @@ async def create_batch(
     """
     parts = parts_of(request)
     batch = await take_batch(request, parts, caller, idempotency_key or "", name)
-    standing = await run_in_threadpool(_standing, parts, batch, request)
+    standing = await run_in_threadpool(_standing, parts, caller, batch, request)
     response.headers["Location"] = standing.links.self
     return standing
 
@@ -141,7 +143,7 @@ def get_batch(request: Request, caller: Reads, batch_id: BatchId) -> BatchStandi
     parts = parts_of(request)
     batch = _find(parts, caller, batch_id)
     _look(parts, caller, "batch.read", batch.id)
-    return _standing(parts, batch, request)
+    return _standing(parts, caller, batch, request)
 
 
 @endpoints.get(
@@ -184,7 +186,7 @@ def cancel_batch(request: Request, caller: Writes, batch_id: BatchId) -> BatchSt
         raise not_found(_WHAT)
     if batch.state is not BatchState.CANCELLED:
         raise Problem(HTTPStatus.CONFLICT, "ended", f"It is over: {batch.state}.")
-    return _standing(parts, batch, request)
+    return _standing(parts, caller, batch, request)
 
 
 @endpoints.get(
@@ -195,6 +197,7 @@ def cancel_batch(request: Request, caller: Writes, batch_id: BatchId) -> BatchSt
     responses={
         200: {
             "description": "A line or row an entry, in their order, those without an analysis with the reason.",
+            "headers": disposition("batch-5e1d5668115b561dcca6b5cc117d2f00.csv"),
             "content": {
                 "application/jsonl": {
                     "schema": {"type": "string"},
@@ -266,8 +269,8 @@ def _find(parts: ApiParts, caller: Caller, batch_id: str) -> Batch:
     return found.batch
 
 
-def _standing(parts: ApiParts, batch: Batch, request: Request) -> BatchStanding:
-    return standing_of(batch, parts.counting.count(batch), request)
+def _standing(parts: ApiParts, caller: Caller, batch: Batch, request: Request) -> BatchStanding:
+    return standing_of(batch, parts.counting.count(batch), request, parts.batch_room.pause_of(batch, caller.tenant))
 
 
 def _results(parts: ApiParts) -> BatchResults:

@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from earmark.domain import Record
 from earmark.errors import Unavailable
+from runtime.awaited_jobs import AwaitedJob
 from runtime.endpoints.analyses import AnalysisId
 from runtime.endpoints.analysis_state import AnalysisState, queued, state_of
 from runtime.endpoints.caller import Caller, Reads
 from runtime.endpoints.parts import ApiParts, parts_of
-from runtime.endpoints.problem import answers, not_found
+from runtime.endpoints.problem import answers
 from runtime.endpoints.streaming import BoundedStream
-from runtime.job_requests import JobRequest
+from runtime.endpoints.waited import sought
 
 endpoints = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 HEARTBEAT_S: Final = 10.0
@@ -53,17 +54,14 @@ async def watch_analysis(
     """A stream that ends with `settled`, or after a quarter of an hour without it: then ask again."""
     del last_event_id
     parts, tenant = parts_of(request), caller.tenant.name
-    asked = await run_in_threadpool(parts.analyses.requests.find, tenant, analysis_id)
-    record = await run_in_threadpool(parts.waiting.look, tenant, analysis_id, asked.after_generation if asked else None)
-    if asked is None and record is None:
-        raise not_found()
+    asked, record = await run_in_threadpool(sought, parts, tenant, analysis_id)
     headers = {**request.state.limit_headers, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     told = _events(request, parts, caller, asked, record)
     return BoundedStream(told, parts.analyses.streams, media_type="text/event-stream", headers=headers)
 
 
 async def _events(
-    request: Request, parts: ApiParts, caller: Caller, asked: JobRequest | None, record: Record | None
+    request: Request, parts: ApiParts, caller: Caller, asked: AwaitedJob | None, record: Record | None
 ) -> AsyncIterator[str]:
     yield _RETRY
     if record is None and asked is not None:
@@ -90,12 +88,11 @@ async def _events(
         yield _event("settled", 2, state_of(record, request))
 
 
-async def _forgotten(parts: ApiParts, asked: JobRequest) -> bool:
-    """Whether it was erased meanwhile; an answer that was seen elsewhere is found by one more look."""
-    tenant = asked.upload.tenant
-    if await run_in_threadpool(parts.analyses.requests.find, tenant, asked.job_id) is not None:
+async def _forgotten(parts: ApiParts, asked: AwaitedJob) -> bool:
+    """Whether it was erased or cancelled meanwhile; an answer that was seen elsewhere is found by one more look."""
+    if await run_in_threadpool(parts.analyses.awaited.stands, asked):
         return False
-    return await run_in_threadpool(parts.waiting.look, tenant, asked.job_id, asked.after_generation) is None
+    return await run_in_threadpool(parts.waiting.look, asked.tenant, asked.job_id, asked.after_generation) is None
 
 
 def _event(name: str, number: int, state: AnalysisState) -> str:

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from earmark.domain import Analysis, Record
 from earmark.errors import InputRejected
+from runtime.endpoints.answer_headers import disposition
 from runtime.endpoints.caller import Caller, Reads
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
@@ -30,6 +31,7 @@ _REMEDY: Final = "Ask for format=json, jsonld or csv, or send the audio as MP3, 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _OK: Final[dict[str, Any]] = {
     "description": "The analysis, or a copy of its audio, as `Content-Type` says.",
+    "headers": disposition("5f2b8c0de4a94a1b8d2c4e6f70819a3b.csv"),
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/Analysis"}},
         "application/ld+json": {"schema": {"type": "object"}, "example": json_ld.json_ld(EXAMPLE, 0.8)},
@@ -105,7 +107,7 @@ def _record(parts: ApiParts, caller: Caller, analysis_id: str) -> Record:
     if record is not None:
         detail = f"There is no analysis to export: it ended as {record.status}."
         raise Problem(HTTPStatus.CONFLICT, "not_analysed", detail, "Look at it to see why.")
-    if parts.analyses.requests.find(tenant, analysis_id) is not None:
+    if parts.analyses.awaited.find(tenant, analysis_id) is not None:
         detail = "It has not been analysed yet."
         raise Problem(HTTPStatus.CONFLICT, "not_ready", detail, "Ask again later.", headers={"Retry-After": "1"})
     raise not_found()

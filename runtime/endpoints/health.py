@@ -9,6 +9,9 @@ from starlette.responses import JSONResponse
 
 from earmark.metadata import Frozen
 from runtime.endpoints.parts import parts_of
+from runtime.metrics.exposition import address_of
+from runtime.metrics.metric import Server
+from runtime.metrics.targets import Target, targets
 
 endpoints = APIRouter(tags=["health"])
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,6 +48,22 @@ class Ready(Frozen):
     )
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]
+
+
+class TargetLabels(Frozen):
+    """What all figures of a process are marked with."""
+
+    role: Server = Field(description="What the process is.")
+
+
+class TargetGroup(Frozen):
+    """A process that serves figures, as Prometheus' `http_sd_configs` has it."""
+
+    model_config = Frozen.model_config | {
+        "json_schema_extra": {"example": {"targets": ["127.0.0.1:9100"], "labels": {"role": "worker"}}}
+    }
+    targets: tuple[str, ...] = Field(description="Host and port; the path is `/metrics`.")
+    labels: TargetLabels
 
 
 @endpoints.get("/healthz", operation_id="health", summary="Whether the process answers")
@@ -86,10 +105,22 @@ def readiness(request: Request) -> Response:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text format 0.0.4."}},
 )
 def metrics(request: Request) -> Response:
-    """Requests by route, method and class of status, how long they took, and how full the queues are."""
+    """Requests by route, method and class of status, how long they took, and what became of uploads."""
+    return Response(parts_of(request).analyses.metrics.page(), media_type=_METRICS_TYPE)
+
+
+@endpoints.get(
+    "/metrics/targets",
+    operation_id="metrics_targets",
+    summary="Where Prometheus finds all figures of this machine",
+    response_model=list[TargetGroup],
+)
+def metrics_targets(request: Request) -> Response:
+    """The API itself and every process on its data folder that serves figures, for `http_sd_configs`."""
     parts = parts_of(request)
-    figures = parts.analyses.metrics
-    figures.waiting.set(parts.waiting.waiting)
-    figures.streams.set(parts.analyses.streams.open)
-    figures.bodies.set(parts.analyses.bodies.coming)
-    return Response(figures.page(), media_type=_METRICS_TYPE)
+    found = targets(parts.settings.data)
+    server = request.scope.get("server")
+    if parts.settings.metrics_port == 0 and server is not None and server[1] is not None:
+        found = [Target(Server.API, address_of(*server)), *found]
+    groups = [TargetGroup(targets=(each.address,), labels=TargetLabels(role=each.role)) for each in found]
+    return JSONResponse([group.model_dump(mode="json") for group in groups], headers={"Cache-Control": "no-store"})

@@ -12,6 +12,7 @@ from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
 from runtime.batch_progress import BatchCounting
+from runtime.batch_room import BatchRoom
 from runtime.endpoints.access import AccessLog
 from runtime.endpoints.analysis_parts import AnalysisParts
 from runtime.endpoints.authentication import Authentication
@@ -41,6 +42,8 @@ class ApiParts:
     """Runs what goes out on the net while a request waits."""
     counting: BatchCounting
     """Counts of batches, remembered for some seconds."""
+    batch_room: BatchRoom
+    """Whether a customer's batches are paused."""
     stopping: Callable[[], bool] = lambda: False
     """Whether the service is about to end, so that long answers should."""
 

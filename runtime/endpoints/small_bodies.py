@@ -1,4 +1,4 @@
-"""``SmallBodies``: bounds for bodies that the framework reads into memory, which it does before it knows who asks."""
+"""``SmallBodies``: bounds for bodies that are read into memory whole."""
 
 import asyncio
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -14,6 +14,8 @@ from earmark.errors import REMEDIES, ConfigurationError, InputFault, Preconditio
 from earmark.metadata import Frozen
 from runtime.direct_uploads import DirectUpload, Fate, UploadStatus
 from runtime.endpoints.analysis_state import AnalysisError, base_url, error_of
+from runtime.endpoints.answer_headers import location
+from runtime.endpoints.asked import asked_with, described
 from runtime.endpoints.caller import Reads, Writes
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
@@ -86,15 +88,21 @@ class UploadState(Frozen):
     expires_at: AwareDatetime
 
 
+_Asked = Annotated[UploadRequest, Depends(asked_with(UploadRequest, Writes))]
+
+
 @endpoints.post(
     "",
     operation_id="create_upload",
     summary="Ask where to put a large file",
     status_code=201,
-    response_description="Where to put it.",
-    responses=answers(400, 401, 403, 408, 413, 422, 429, 503),
+    openapi_extra=described(UploadRequest),
+    responses={
+        201: {"description": "Where to put it.", "headers": location("Where to see what became of it.")},
+        **answers(400, 401, 403, 408, 413, 422, 429, 503),
+    },
 )
-def create_upload(request: Request, response: Response, caller: Writes, asked: UploadRequest) -> UploadPlace:
+def create_upload(request: Request, response: Response, caller: Writes, asked: _Asked) -> UploadPlace:
     """Gives an address for one `PUT` of one file.  Once the file is there, it is analysed without further ado."""
     parts, tenant = parts_of(request), caller.tenant
     limit = parts.analyses.submission.limit_bytes(tenant)

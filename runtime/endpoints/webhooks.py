@@ -5,10 +5,12 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from earmark.errors import ConfigurationError
+from runtime.endpoints.answer_headers import location
+from runtime.endpoints.asked import asked_with, described
 from runtime.endpoints.caller import Caller, Hooks
 from runtime.endpoints.calling_out import Errand
 from runtime.endpoints.parts import parts_of
@@ -42,6 +44,7 @@ TESTS_A_MINUTE: Final = 10
 NEW_A_MINUTE: Final = 30
 """Looks at addresses that are to be called."""
 MOST: Final = 200
+_Asked = Annotated[WebhookRequest, Depends(asked_with(WebhookRequest, Hooks))]
 _CURSOR: Final = r"^\d{8}T\d{6}\.\d{6}Z:evt_[0-9a-f]{32}:wh_[0-9a-f]{20}:\d{1,9}$"
 
 
@@ -50,11 +53,13 @@ _CURSOR: Final = r"^\d{8}T\d{6}\.\d{6}Z:evt_[0-9a-f]{32}:wh_[0-9a-f]{20}:\d{1,9}
     operation_id="create_webhook",
     summary="Have a server called",
     status_code=HTTPStatus.CREATED,
-    responses=answers(400, 401, 403, 409, 422, 429, 503),
+    openapi_extra=described(WebhookRequest),
+    responses={
+        201: {"description": "The webhook, with its secret.", "headers": location("Where it is.")},
+        **answers(400, 401, 403, 409, 422, 429, 503),
+    },
 )
-async def create_webhook(
-    request: Request, response: Response, caller: Hooks, asked: WebhookRequest
-) -> WebhookWithSecret:
+async def create_webhook(request: Request, response: Response, caller: Hooks, asked: _Asked) -> WebhookWithSecret:
     """Call a server of yours when analyses and batches end.
 
     Calls are signed as the Standard Webhooks specification says, with the `secret` that is shown here and never again;

@@ -206,6 +206,22 @@ def test_what_is_no_http_is_answered_as_a_problem(start: Callable[..., Served], 
     assert json.loads(told.partition(b"\r\n\r\n")[2])["type"] == "urn:earmark:problem:bad_request"
 
 
+def test_a_request_with_two_lengths_ends_the_connection(start: Callable[..., Served]) -> None:
+    """What a proxy may take for the body is never answered as the next request."""
+    served = start()
+    first = served.head("POST /v1/analyses", "Content-Length: 5", "Transfer-Encoding: chunked")
+    said = heard(served.say(first + b"0\r\n\r\n" + served.head("GET /healthz")))
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+def test_a_target_may_name_its_host(start: Callable[..., Served]) -> None:
+    """As RFC 9112 demands in 3.2.2; the host of the target goes before that of the head."""
+    served = start()
+    said = heard(served.say(served.head("GET http://there:8080/healthz?x=1", "Connection: close")))
+    assert said.startswith(b"HTTP/1.1 200 ")
+
+
 def test_connections_are_used_again(start: Callable[..., Served]) -> None:
     """One request after another, also sent at once, and a head that stops after them is ended."""
     served = start(api_head_s=0.2)

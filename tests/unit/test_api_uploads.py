@@ -1,6 +1,7 @@
 """Places that customers put files into themselves."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from earmark.vocabulary import Lane, Origin
 from router.arrivals import PREFIX
 from runtime.backend import SignedUpload
 from runtime.direct_uploads import DirectUploads
+from runtime.wiring import make_arrivals
 from tests.api_jobs import end, wav
 from tests.api_world import ApiWorld
 
@@ -45,6 +47,23 @@ def put(api: ApiWorld, place: dict[str, Any], content: bytes, **headers: str) ->
 def problem(answer: httpx.Response) -> tuple[int, str]:
     """Status and kind of a problem."""
     return answer.status_code, answer.json()["type"].rpartition(":")[2]
+
+
+def test_whoever_put_a_file_there_can_wait_for_its_analysis(api: ApiWorld) -> None:
+    """Also who learns its id of the place, however the object was noticed; it is asked for once."""
+    acme = api.client("acme")
+    place = ask(acme)
+    api.backend.bucket("uploads").write(f"acme/direct/{place['id']}", wav(), content_type=WAV)
+    make_arrivals(api.settings, api.backend, clock=api.clock).arrive(f"acme/direct/{place['id']}")
+    state = acme.get(f"/v1/uploads/{place['id']}").json()
+    assert state["status"] == "queued"
+    assert acme.get(state["analysis"], headers={"Prefer": "wait=0"}).json()["status"] == "queued"
+    assert acme.get(f"{state['analysis']}/export").status_code == 409
+    ending = threading.Timer(0.2, end, (api, Lane.LOW))
+    ending.start()
+    told = acme.get(f"{state['analysis']}/events").text
+    ending.join()
+    assert [line for line in told.splitlines() if line.startswith("event")] == ["event: queued", "event: settled"]
 
 
 def test_a_file_that_was_put_there_is_analysed(api: ApiWorld) -> None:

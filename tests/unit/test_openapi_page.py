@@ -108,6 +108,29 @@ def test_every_body_has_an_example() -> None:
                     assert without or examples(page, body), (path, status, kind)
 
 
+def test_headers_that_lead_on_are_described() -> None:
+    """Where what was made is, and what tells whether it has changed."""
+    page = json.loads(PAGE.read_text(encoding="utf-8"))
+    found = {
+        (operation["operationId"], status): set(answer.get("headers", {}))
+        for operations in page["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+    }
+    for made in (
+        ("create_analysis", "202"),
+        ("create_upload", "201"),
+        ("create_batch", "202"),
+        ("create_webhook", "201"),
+    ):
+        assert "Location" in found[made], made
+    for told in (("create_analysis", "200"), ("get_analysis", "200"), ("get_analysis", "304")):
+        assert {"ETag", "Cache-Control", "Preference-Applied"} <= found[told], told
+    assert "Preference-Applied" in found["create_analysis", "202"]
+    for file in ("export_analysis", "get_batch_results"):
+        assert "Content-Disposition" in found[file, "200"], file
+
+
 def test_headers_of_limits_are_described() -> None:
     """On every answer after a key was taken, and when to come again."""
     page = json.loads(PAGE.read_text(encoding="utf-8"))
