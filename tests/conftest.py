@@ -1,13 +1,29 @@
-"""What every test gets: an environment without our settings, and no logging set up by another test."""
+"""What every test gets: an environment without our settings, no logging set up by another test, files in memory."""
 
+import atexit
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from tests import memory_disk
+
 OURS = ("earmark", "router", "workers", "runtime", "ab_testing", "retention")
 """Loggers whose levels ``earmark.log.attach`` sets."""
+
+
+def pytest_configure() -> None:
+    """Put temporary files into memory where there is room; they go when the last server has ended.
+
+    Threads of PyTorch that wait for each other sleep instead of spinning: two halves of the tests share the processors.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    folder = memory_disk.chosen()
+    if folder is not None:
+        memory_disk.use(folder)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

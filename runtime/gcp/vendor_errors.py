@@ -69,6 +69,8 @@ QUOTA_REASONS: Final = frozenset({"rateLimitExceeded", "quotaExceeded", "userRat
 ATTEMPTS: Final = 6
 LONGEST_S: Final = 20.0
 """An adapter gives up after so many attempts or seconds, whichever comes first; its caller waits and asks again."""
+FIRST_PAUSE_S: Final = 0.1
+"""The longest pause before the second attempt; the longest doubles with each attempt, up to five seconds."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -129,7 +131,7 @@ def _retrying(what: str) -> Retrying:
     return Retrying(
         retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(LONGEST_S),
-        wait=wait_random_exponential(multiplier=0.1, max=5),
+        wait=wait_random_exponential(multiplier=FIRST_PAUSE_S, max=5),
         before_sleep=noted,
         reraise=True,
     )

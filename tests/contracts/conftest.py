@@ -180,9 +180,16 @@ WAREHOUSES: dict[str, Callable[[Path], WarehouseCase]] = {"local": local_warehou
 CATALOGUES: dict[str, Callable[[Path], CatalogueCase]] = {"local": local_catalogue, "bigquery": bigquery_catalogue}
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google's clients are asked as often as ever, with hardly a pause: what cannot be reached says so soon."""
+    monkeypatch.setattr("runtime.gcp.vendor_errors.FIRST_PAUSE_S", 0.001)
+
+
 @pytest.fixture(params=list(QUEUES.values()), ids=list(QUEUES))
 def queues(request: pytest.FixtureRequest, tmp_path: Path) -> QueueCase:
     """Every queue adapter in turn, empty."""
+    request.getfixturevalue("impatient")
     factory: Callable[[Path], QueueCase] = request.param
     return factory(tmp_path)
 
@@ -190,6 +197,7 @@ def queues(request: pytest.FixtureRequest, tmp_path: Path) -> QueueCase:
 @pytest.fixture(params=list(STORES.values()), ids=list(STORES))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> StoreCase:
     """Every object store adapter in turn, empty."""
+    request.getfixturevalue("impatient")
     factory: Callable[[Path], StoreCase] = request.param
     return factory(tmp_path)
 
@@ -197,6 +205,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> StoreCase:
 @pytest.fixture(params=list(WAREHOUSES.values()), ids=list(WAREHOUSES))
 def warehouses(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseCase:
     """Every warehouse adapter in turn, empty."""
+    request.getfixturevalue("impatient")
     factory: Callable[[Path], WarehouseCase] = request.param
     return factory(tmp_path)
 
@@ -204,5 +213,6 @@ def warehouses(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseCase:
 @pytest.fixture(params=list(CATALOGUES.values()), ids=list(CATALOGUES))
 def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> CatalogueCase:
     """Every catalogue adapter in turn, empty."""
+    request.getfixturevalue("impatient")
     factory: Callable[[Path], CatalogueCase] = request.param
     return factory(tmp_path)

@@ -199,6 +199,7 @@ def test_both_engines_answer_alike(world: BigQueryWorld, tmp_path: Path, name: s
         assert all(isinstance(value, str | int | float | None) for row in ours for value in row.values())
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_outage_loses_and_doubles_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Rows of an outage are spooled, sent when BigQuery is back and counted once; one event at each end."""
     emulator = BigQueryServer(persistent=True)
@@ -280,6 +281,7 @@ def test_an_outage_asks_seldom(world: BigQueryWorld) -> None:
     assert len(spooled(world)) == 10
 
 
+@pytest.mark.usefixtures("impatient")
 def test_nothing_can_be_reached(world: BigQueryWorld) -> None:
     """Without BigQuery and without the bucket rows cannot be kept: also during the pause, and it is asked again."""
     writer, option = scripted(DOWN)

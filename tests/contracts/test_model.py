@@ -79,10 +79,10 @@ def made(folder: Path, samples: "np.ndarray[tuple[int], np.dtype[np.float32]]", 
 def test_one_answer_per_clip_in_order_and_batched_equals_single(
     model: Model, clips: list[Clip], together: list[Prediction | None]
 ) -> None:
-    """Any order, any company: the same answer for the same clip."""
-    single = [heard(model, [clip])[0] for clip in clips]
-    assert metadata_of(together) == single
-    assert heard(model, clips[2::-1]) == single[2::-1]
+    """Any order, any company: the same answer for the same clip, of which each is heard alone or in another batch."""
+    expected = metadata_of(together)
+    assert [heard(model, [clip])[0] for clip in clips[:3]] == expected[:3]
+    assert heard(model, clips[:1:-1]) == expected[:1:-1]
 
 
 @pytest.mark.slow

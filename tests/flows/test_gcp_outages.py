@@ -17,8 +17,8 @@ from tests.flows.command import Command, lines
 from tests.flows.test_gcp import records, rows, wait_for
 from tests.servers.cloud import Cloud
 
-JOBS = 60
-OUTAGE_S = 6.0
+JOBS = 30
+OUTAGE_S = 4.0
 
 
 @pytest.fixture(scope="module")
