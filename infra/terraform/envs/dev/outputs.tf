@@ -1,0 +1,14 @@
+output "regions" {
+  description = "What there is in each region: settings, topics, subscriptions, buckets, dataset, accounts, registry, cluster."
+  value       = module.earmark.regions
+}
+
+output "apis" {
+  description = "Address of each region's API and the DNS records that it needs."
+  value       = module.earmark.apis
+}
+
+output "recording_rules" {
+  description = "Manifest for managed Prometheus: terraform output -raw recording_rules | kubectl apply -f -"
+  value       = module.earmark.recording_rules
+}

@@ -1,0 +1,21 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project_id      = "acme-audio"
+  tickets         = ["ticket@example.com"]
+  image           = "us-central1-docker.pkg.dev/acme-audio/earmark/earmark@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  billing_account = "000000-000000-000000"
+}
+
+run "plans" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for region in output.regions : length(region.buckets) == 6])
+    error_message = "A region lacks a bucket."
+  }
+}

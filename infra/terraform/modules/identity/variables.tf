@@ -1,0 +1,51 @@
+variable "project_id" {
+  description = "Project that the service accounts are made in."
+  type        = string
+}
+
+variable "prefix" {
+  description = "First word of their names, and the Kubernetes namespace that may act as them."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,17}$", var.prefix))
+    error_message = "The prefix has 2 to 18 small letters, digits and hyphens: a service account's name has 30 at most."
+  }
+}
+
+variable "components" {
+  description = "What each component is for, by its name, which is its Kubernetes service account too."
+  type        = map(string)
+}
+
+variable "queries" {
+  description = "Components that run BigQuery jobs."
+  type        = list(string)
+}
+
+variable "signs" {
+  description = "Components that sign addresses of uploads."
+  type        = list(string)
+}
+
+variable "reads_metrics" {
+  description = "Components that read Cloud Monitoring."
+  type        = list(string)
+}
+
+variable "acted_as" {
+  description = "People, as IAM members, who may act as a component, by its name: operators as the tool for dead letters."
+  type        = map(list(string))
+  default     = {}
+}
+
+variable "metric_readers" {
+  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
+  type        = list(string)
+  default     = []
+}
+
+variable "project_number" {
+  description = "Number of the project."
+  type        = string
+}
