@@ -27,7 +27,7 @@ variable "regions" {
       min       = optional(number, 0)
       max       = number
       zones     = optional(list(string), [])
-      disk_gb   = optional(number, 100)
+      disk_gb   = optional(number, 200)
       disk_type = optional(string, "pd-balanced")
       role      = string
     })))
@@ -49,7 +49,7 @@ variable "pools" {
     min       = optional(number, 0)
     max       = number
     zones     = optional(list(string), [])
-    disk_gb   = optional(number, 100)
+    disk_gb   = optional(number, 200)
     disk_type = optional(string, "pd-balanced")
     role      = string
   }))

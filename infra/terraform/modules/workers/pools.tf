@@ -68,7 +68,7 @@ resource "google_container_node_pool" "main" {
         count = each.value.gpus
 
         gpu_driver_installation_config {
-          gpu_driver_version = "DEFAULT"
+          gpu_driver_version = "LATEST" # torch brings a CUDA that older drivers do not know
         }
       }
     }

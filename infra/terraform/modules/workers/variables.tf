@@ -54,7 +54,7 @@ variable "pools" {
     min       = optional(number, 0)
     max       = number
     zones     = optional(list(string), [])
-    disk_gb   = optional(number, 100)
+    disk_gb   = optional(number, 200)
     disk_type = optional(string, "pd-balanced")
     role      = string
   }))

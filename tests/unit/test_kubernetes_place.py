@@ -1,0 +1,104 @@
+"""Where the manifests are put: what Terraform and the registry say becomes what the cluster gets."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from tests.kubernetes import FOLDER, KUBECTL, name_of, of_kind, pods, render, settings_of
+
+DIGEST = "sha256:" + "ab" * 32
+REGIONS = {
+    "europe-west4": {
+        "settings": {
+            "EARMARK_BACKEND": "gcp",
+            "EARMARK_GCP_PROJECT": "acme-audio",
+            "EARMARK_GCP_PREFIX": "earmark-eu",
+            "EARMARK_GCP_LOCATION": "europe-west4",
+            "EARMARK_LEASE_S": "40",
+        },
+        "service_accounts": {"api": "earmark-eu-api@acme-audio.iam.gserviceaccount.com"},
+        "registry": "europe-west4-docker.pkg.dev/acme-audio/earmark-eu",
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def place() -> ModuleType:
+    """The script, which is in no package."""
+    spec = importlib.util.spec_from_file_location("place", FOLDER / "place.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_what_is_committed_is_of_the_scripts_making(place: ModuleType, tmp_path: Path, environment: str) -> None:
+    """Whatever project it names: the same objects are changed, and the same images named."""
+    place.main([environment, "--into", str(tmp_path)])
+    shapes = []
+    for folder in (tmp_path, FOLDER / "overlays" / environment / "place"):
+        made = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
+        shapes.append(([each["target"] for each in made["patches"]], [each["name"] for each in made["images"]]))
+    assert shapes[0] == shapes[1]
+
+
+def test_nothing_of_the_placeholder_is_left(place: ModuleType, tmp_path: Path) -> None:
+    """Project, prefix, accounts, images and figures of one region, in every object and with every component."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    folder = tmp_path / "kubernetes"
+    shutil.copytree(FOLDER, folder)
+    (tmp_path / "regions.json").write_text(json.dumps(REGIONS), encoding="utf-8")
+    (tmp_path / "digests.txt").write_text("".join(f"{name} {DIGEST}\n" for name in place.IMAGES), encoding="utf-8")
+    overlay = folder / "overlays" / "prod"
+    into = ["--into", str(overlay / "place")]
+    place.main(["prod", str(tmp_path / "regions.json"), "europe-west4", str(tmp_path / "digests.txt"), *into])
+    made = yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))
+    more = ["../../components/secret-manager", "../../components/scaling-keda", "../../components/vllm"]
+    made["components"] = [*more, *(each for each in made["components"] if "scaling" not in each and "gpu" not in each)]
+    made["patches"] = []
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
+    objects = render(overlay)
+    text = yaml.safe_dump(list(objects))
+    assert "example-project" not in text
+    assert "0" * 64 not in text
+    assert {each["metadata"].get("namespace") for each in objects} == {None, "earmark-eu"}
+    assert [each["metadata"]["name"] for each in of_kind(objects, "Namespace")] == ["earmark-eu"]
+    for each, spec in pods(objects):
+        [container] = spec["containers"]
+        assert container["image"].startswith("europe-west4-docker.pkg.dev/acme-audio/earmark-eu/"), name_of(each)
+        assert container["image"].endswith(f"@{DIGEST}"), name_of(each)
+        if container["name"] == "earmark":
+            settings = settings_of(objects, container)
+            assert settings.items() >= REGIONS["europe-west4"]["settings"].items()  # type: ignore[attr-defined]
+    accounts = {
+        each["metadata"]["name"]: each["metadata"]["annotations"]["iam.gke.io/gcp-service-account"]
+        for each in of_kind(objects, "ServiceAccount")
+        if "annotations" in each["metadata"]
+    }
+    assert accounts == {name: f"earmark-eu-{name}@acme-audio.iam.gserviceaccount.com" for name in place.ACCOUNTS}
+    for each in of_kind(objects, "ScaledObject"):
+        query = each["spec"]["triggers"][0]["metadata"]["query"]
+        assert 'namespace="earmark-eu"' in query
+
+
+def test_an_unknown_region_is_refused(place: ModuleType, tmp_path: Path) -> None:
+    """With the ones there are."""
+    (tmp_path / "regions.json").write_text(json.dumps(REGIONS), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        place.main(["prod", str(tmp_path / "regions.json"), "mars-north1", "--into", str(tmp_path)])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("line", ["api latest", f"apis {DIGEST}", f"api {DIGEST}0", "api"])
+def test_what_is_no_digest_is_refused(place: ModuleType, line: str) -> None:
+    """Neither a tag nor an image that nobody has."""
+    with pytest.raises(ValueError, match="digest"):
+        place.read_digests(line)

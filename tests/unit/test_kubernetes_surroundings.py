@@ -1,0 +1,130 @@
+"""What surrounds the pods: the network, and the names that Terraform, the scaling policy and the API give."""
+
+import ipaddress
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from earmark.settings import PREFIX, Settings
+from tests.kubernetes import FOLDER, KUBECTL, ROOT, base_objects, env_file, name_of, of_kind, pods, render
+
+OVERLAYS = ("dev", "prod")
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "allowed"),
+    [
+        ("8.8.8.8", 443, True),
+        ("2607:f8b0::1", 443, True),
+        ("199.36.153.8", 443, True),
+        ("8.8.8.8", 80, False),
+        ("10.1.2.3", 443, False),
+        ("172.20.0.1", 443, False),
+        ("192.168.1.1", 443, False),
+        ("100.64.1.1", 443, False),
+        ("169.254.169.254", 443, False),
+        ("169.254.1.1", 80, False),
+        ("127.0.0.1", 443, False),
+        ("fd00::1", 443, False),
+        ("fe80::1", 443, False),
+        ("169.254.169.254", 80, True),
+    ],
+)
+def test_pods_reach_the_public_net_and_little_else(address: str, port: int, *, allowed: bool) -> None:
+    """The last line is where tokens come from; what calls webhooks refuses it by itself."""
+    called = ipaddress.ip_address(address)
+    blocks = [
+        (to["ipBlock"], {each["port"] for each in rule["ports"] if each["protocol"] == "TCP"})
+        for policy in of_kind(base_objects(), "NetworkPolicy")
+        for rule in policy["spec"].get("egress", [])
+        for to in rule["to"]
+        if "ipBlock" in to
+    ]
+    assert allowed is any(
+        port in ports
+        and called in ipaddress.ip_network(block["cidr"])
+        and not any(called in ipaddress.ip_network(each) for each in block.get("except", []))
+        for block, ports in blocks
+    )
+
+
+def test_nothing_is_open_by_default() -> None:
+    """One policy takes every pod, in both directions, and allows nothing."""
+    [closed] = [each for each in of_kind(base_objects(), "NetworkPolicy") if each["metadata"]["name"] == "deny-all"]
+    assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@pytest.mark.parametrize("environment", OVERLAYS)
+def test_images_are_named_by_digest(environment: str) -> None:
+    """No overlay runs what a tag happens to lead to."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    for each, spec in pods(render(FOLDER / "overlays" / environment)):
+        assert all(re.search(r"@sha256:[0-9a-f]{64}$", made["image"]) for made in spec["containers"]), name_of(each)
+
+
+def test_components_set_what_is_a_setting() -> None:
+    """Files of settings hold nothing else, in components and overlays that no test renders too."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    found = {path: set(env_file(path)) for path in FOLDER.rglob("*.env")}
+    assert len(found) >= 5
+    assert {path: names - known for path, names in found.items() if names - known} == {}
+
+
+def test_accounts_and_machines_are_those_of_terraform() -> None:
+    """Pods act as accounts that are made, and ask for pools that are."""
+    terraform = ROOT / "infra" / "terraform"
+    access = (terraform / "modules" / "region" / "access.tf").read_text(encoding="utf-8")
+    block = access[access.index("components = {") : access.index("}", access.index("components = {"))]
+    accounts = {each["metadata"]["name"] for each in of_kind(base_objects(), "ServiceAccount")}
+    assert accounts <= set(re.findall(r"^\s*([a-z-]+)\s*=", block, re.MULTILINE))
+    pools = (terraform / "envs" / "prod" / "main.tf").read_text(encoding="utf-8")
+    roles = set(re.findall(r'role\s*=\s*"([a-z-]+)"', pools))
+    wanted = set(re.findall(r"earmark/role: ([a-z-]+)", _all_text()))
+    assert wanted <= roles
+
+
+def test_the_fleet_fits_its_machines() -> None:
+    """A worker has a GPU of its own, so a lane has no more of them than its pool has machines."""
+    text = (ROOT / "infra" / "terraform" / "envs" / "prod" / "main.tf").read_text(encoding="utf-8")
+    room = {
+        role: int(most) for most, role in re.findall(r'gpu = "[^\n]*max\s*=\s*(\d+),[^\n]*role\s*=\s*"([a-z-]+)"', text)
+    }
+    policy = tomllib.loads((ROOT / "scaling" / "policy.toml").read_text(encoding="utf-8"))
+    for component in ("scaling-hpa", "scaling-keda"):
+        path = FOLDER / "components" / component / "workers.yaml"
+        written = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        for each in of_kind(written, "HorizontalPodAutoscaler", "ScaledObject"):
+            most = each["spec"].get("maxReplicas") or each["spec"]["maxReplicaCount"]
+            lane = each["metadata"]["name"].removeprefix("worker-")
+            assert policy["lanes"][lane]["cap"] <= most <= room[f"worker-{lane}"], "what the controller may ask for"
+
+
+def test_the_gateway_names_what_terraform_makes_and_the_api_serves() -> None:
+    """Address and policy at the edge by name; paths that lead somewhere; figures stay inside."""
+    edge = (ROOT / "infra" / "terraform" / "modules" / "network" / "edge.tf").read_text(encoding="utf-8")
+    made = dict(re.findall(r'resource "(\w+)" "api" \{.*?\n\s*name\s*=\s*"([^"]+)"', edge, re.DOTALL))
+    assert made["google_compute_global_address"] == "${each.value.prefix}-api"
+    assert made["google_certificate_manager_certificate_map"] == "${each.value.prefix}-api"
+    assert made["google_compute_security_policy"] == "${var.name}-api"
+    text = "".join(path.read_text(encoding="utf-8") for path in (FOLDER / "components" / "gateway").glob("*.yaml"))
+    assert "value: earmark-api" in text
+    assert "networking.gke.io/certmap: earmark-api" in text
+    assert "securityPolicy: earmark-api" in text
+    gateway = (FOLDER / "components" / "gateway" / "gateway.yaml").read_text(encoding="utf-8")
+    [route] = of_kind(list(yaml.safe_load_all(gateway)), "HTTPRoute")
+    paths = [match["path"] for rule in route["spec"]["rules"] for match in rule["matches"]]
+    open_prefixes = [path["value"] for path in paths if path["type"] == "PathPrefix"]
+    assert open_prefixes == ["/v1"]
+    served = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    named = {path["value"] for path in paths if path["type"] == "Exact"}
+    assert named - set(served) == {"/docs", "/openapi.json"}, "these two describe the others"
+    assert not {"/metrics", "/metrics/targets", "/readyz"} & {path["value"] for path in paths}
+
+
+def _all_text() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(Path(FOLDER).rglob("*.yaml")))
