@@ -7,11 +7,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, NonNegativeFloat, NonNegativeInt, PositiveInt, StringConstraints
 
 from earmark.metadata import AudioMetadata, Frozen, Probability
+from earmark.stage import Stage
+from earmark.trace import TraceParent
 from earmark.vocabulary import Lane, Origin, Tier
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -39,6 +41,8 @@ class Upload(Frozen):
     """Where the tenant's data must stay; ``None`` = anywhere."""
     batch: str | None = None
     """Id of the batch it came in; ``None`` = in none."""
+    trace: TraceParent | None = None
+    """W3C ``traceparent`` of the span that queued it, stamped by the router; no part of any identity."""
 
 
 class Exposure(Frozen):
@@ -74,6 +78,10 @@ class Job(Frozen):
     shadow_of: JobId | None = None
     """The job whose audio this one hears for comparison only; ``None`` = this job answers its tenant."""
     enqueued_at: AwareDatetime
+
+    def traced(self, trace: str | None) -> Self:
+        """The same job as a part of another trace; ``None`` = of none."""
+        return self.model_copy(update={"upload": self.upload.model_copy(update={"trace": trace})})
 
 
 def job_id(tenant: str, content_sha256: str, pipeline: str) -> str:
@@ -125,6 +133,8 @@ class Clip:
     """Raw little-endian float32 samples, finite; map it, do not read it."""
     samples: int
     technical: "Technical"
+    trace_id: str | None = None
+    """Of the job's trace, for the log."""
 
     @property
     def duration_s(self) -> float:
@@ -208,6 +218,8 @@ class Provenance(Frozen):
     """Fields whose confidence has no fitted calibrator."""
     covered_s: NonNegativeFloat
     """Seconds of audio the model listened to."""
+    machine_usd: NonNegativeFloat = 0.0
+    """Part of ``cost_usd`` for the primary's time, at the price of an hour of its machine that is set."""
     review: bool = False
     """A person should look: low confidence and no better answer to be had."""
 
@@ -252,6 +264,7 @@ class Analysis(Frozen):
     provenance: Provenance
     timings: Timings
     cost_usd: NonNegativeFloat
+    """All of it: the primary's time or bill, and the fallback's bill."""
     created_at: AwareDatetime
 
 
@@ -323,6 +336,8 @@ class Settlement:
     """Seconds the job waited for this lease."""
     hardware: str = ""
     """What the model ran on that heard it; empty = none did."""
+    stages: tuple[Stage, ...] = ()
+    """Where the time of this try went, in the order in which the stages ended."""
 
 
 def batched_audio_s(clips: Sequence[Clip]) -> float:

@@ -1,5 +1,7 @@
 """Structured log events: a stable name, ``noun.verb_past``, and fields.
 
+What is about a job, or happens while one is followed, carries its ``trace_id``, which is the same in all processes.
+
 Modules call ``event(logger, "job.settled", job_id=…)``; only the command line attaches an output, and the processes
 it starts attach the same.
 """
@@ -10,7 +12,9 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Final, Literal, NamedTuple, TextIO
+
+from earmark.trace import current
 
 _SECRETS = re.compile(
     r"(?i)((?:(?:\b|_)(?:api[_-]?key|authorization|password|secret|token)\b[\"']?\s*[=:]\s*[\"']?)?\b(?:bearer|basic)\s+"
@@ -32,10 +36,29 @@ def masked(text: str) -> str:
 def event(logger: logging.Logger, name: str, /, *, level: int = logging.INFO, **fields: object) -> None:
     """Log one event with its fields."""
     if logger.isEnabledFor(level):
+        context = current()
+        if context is not None and fields.get("trace_id") is None:
+            fields["trace_id"] = context.trace_id
         logger.log(level, name, extra={"fields": fields})
 
 
+_SEVERITIES: Final = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR", "critical": "CRITICAL"}
+"""Of Cloud Logging's LogSeverity."""
+
+
 class _Json(logging.Formatter):
+    def __init__(self, project: str = "") -> None:
+        super().__init__()
+        self.project = project
+        """Google Cloud project whose Cloud Logging is to understand the lines; empty = none."""
+
+    def _google(self, line: dict[str, object]) -> dict[str, object]:
+        """The fields that Cloud Logging takes for its own, see cloud.google.com/logging/docs/structured-logging."""
+        own = {"severity": _SEVERITIES.get(str(line["level"]), "DEFAULT"), "message": line["event"], "time": line["at"]}
+        if line.get("trace_id"):
+            own["logging.googleapis.com/trace"] = f"projects/{self.project}/traces/{line['trace_id']}"
+        return own
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -46,6 +69,8 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        if self.project:
+            line = {**self._google(line), **line}
         return json.dumps(_clean(line), ensure_ascii=False)
 
 
@@ -77,21 +102,40 @@ def masked_lines(text: str) -> str:
     return "\n".join(masked(line) for line in text.splitlines())
 
 
-def attached() -> tuple[str, Literal["json", "text"]] | None:
-    """Level and style of what ``attach`` sends, for another process to do likewise; None = nothing is attached."""
+class Attached(NamedTuple):
+    """What ``attach`` was asked for, for another process to do likewise."""
+
+    level: str
+    style: Literal["json", "text"]
+    project: str = ""
+
+    def again(self) -> None:
+        """Attach the same."""
+        attach(self.level, self.style, project=self.project)
+
+
+def attached() -> Attached | None:
+    """How events are sent; None = they are not."""
     for output in logging.getLogger().handlers:
         if isinstance(output.formatter, _Json | _Text):
             level = logging.getLevelName(logging.getLogger("earmark").getEffectiveLevel())
-            return level, "text" if isinstance(output.formatter, _Text) else "json"
+            if isinstance(output.formatter, _Json):
+                return Attached(level, "json", output.formatter.project)
+            return Attached(level, "text")
     return None
 
 
-def attach(level: str, style: Literal["auto", "json", "text"], stream: TextIO | None = None) -> None:
-    """Send events to a stream (default: standard error); called once a process, by its main function."""
+def attach(
+    level: str, style: Literal["auto", "json", "text"], stream: TextIO | None = None, *, project: str = ""
+) -> None:
+    """Send events to a stream (default: standard error); called once a process, by its main function.
+
+    With a Google Cloud project, JSON has what Cloud Logging knows a line's severity and trace by.
+    """
     stream = sys.stderr if stream is None else stream
     output = logging.StreamHandler(stream)
     text = style == "text" or (style == "auto" and stream.isatty())
-    output.setFormatter(_Text() if text else _Json())
+    output.setFormatter(_Text() if text else _Json(project))
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(logging.WARNING)

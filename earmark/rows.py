@@ -67,6 +67,10 @@ class JobRow(Row):
     total_s: float
     cost_usd: float
     """All of it, the fallback's part too."""
+    machine_usd: float | None = None
+    """The primary's time at the price of its machine, a part of ``cost_usd``."""
+    hardware: str | None = None
+    """What the primary ran on, or the worker that asked a provider; ``None`` = the primary did not answer."""
     fallback_model: str | None = None
     """The fallback that was asked; ``None`` = none was."""
     fallback_fields: int | None = None

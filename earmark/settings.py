@@ -13,10 +13,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from earmark.errors import ConfigurationError
+from earmark.settings_costing import Costing
+from earmark.settings_watching import Watching
 
 PREFIX = "EARMARK_"
 PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
@@ -26,10 +28,8 @@ PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
 YIELDING_NICE: Final = 19
 
 
-class Settings(BaseModel):
+class Settings(Watching, Costing):
     """What an operator can set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     backend: Literal["local", "gcp"] = Field(
         "local", description="Which adapters are used: `local` is one machine, `gcp` is Google Cloud."
@@ -244,10 +244,11 @@ class Settings(BaseModel):
         "FULL",
         description="SQLite's `synchronous`: FULL keeps what was acknowledged through a power cut, NORMAL a crash.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
-    log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="`auto` = text on a terminal, JSON elsewhere."
-    )
+
+    @property
+    def log_project(self) -> str:
+        """The Google Cloud project whose Cloud Logging reads the log; empty = none."""
+        return self.gcp_project if self.backend == "gcp" else ""
 
     @property
     def niceness(self) -> int:

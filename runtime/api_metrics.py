@@ -1,81 +1,50 @@
 """``ApiMetrics``: what Prometheus is told of the API; no customer is named in it."""
 
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from earmark.errors import EarmarkError
-from runtime.backend import QueueDepth
+from runtime.metrics import of_api
+from runtime.metrics.router_metrics import RouterMetrics
 
-DEPTHS_FRESH_S: Final = 5.0
-"""Seconds for which a look at the queues stands."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Bounds of the histogram of answers, in seconds; 1 s is the promise of the high lane."""
+_CLASSES: Final = ("2xx", "4xx", "5xx")
+"""Classes of answers that each route is known to have before its first."""
 
 
 class ApiMetrics:
     """One registry per application."""
 
-    def __init__(self, depths: Mapping[str, Callable[[], QueueDepth]]) -> None:
-        """Take what tells how full the queues are."""
-        self._depths = depths
-        self._lock, self._looked_at = threading.Lock(), float("-inf")
+    def __init__(self) -> None:
+        """Register the figures, those of the router among them: the API routes what it takes."""
         self.registry = CollectorRegistry()
-        route = ("route", "method")
-        self.requests = Counter(
-            "earmark_api_requests", "Requests that were answered.", (*route, "status_class"), registry=self.registry
-        )
-        self.seconds = Histogram(
-            "earmark_api_request_seconds",
-            "Seconds from the head of a request to the end of its answer.",
-            route,
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.body_bytes = Counter(
-            "earmark_api_request_body_bytes", "Bytes of bodies that came.", registry=self.registry
-        )
-        self.active = Gauge("earmark_api_requests_active", "Requests under way.", registry=self.registry)
-        self.waiting = Gauge("earmark_api_waiting", "Requests that wait for a job to end.", registry=self.registry)
-        self.streams = Gauge("earmark_api_streams", "Answers that are being streamed.", registry=self.registry)
-        self.bodies = Gauge("earmark_api_bodies", "Audio that is coming in.", registry=self.registry)
-        queue = ("queue",)
-        self.queue_waiting = Gauge(
-            "earmark_queue_waiting", "Jobs that could be leased now.", queue, registry=self.registry
-        )
-        self.queue_leased = Gauge("earmark_queue_leased", "Jobs in hand.", queue, registry=self.registry)
-        self.queue_age = Gauge(
-            "earmark_queue_oldest_seconds",
-            "Seconds for which the longest waiting job has waited.",
-            queue,
-            registry=self.registry,
-        )
+        self.router = RouterMetrics(self.registry)
+        self.requests = of_api.API_REQUESTS.counter(self.registry)
+        self.seconds = of_api.API_SECONDS.histogram(self.registry)
+        self.body_bytes = of_api.API_BODY_BYTES.counter(self.registry)
+        self.active = of_api.API_ACTIVE.gauge(self.registry)
+        self._waiting = of_api.API_WAITING.gauge(self.registry)
+        self._streams = of_api.API_STREAMS.gauge(self.registry)
+        self._bodies = of_api.API_BODIES.gauge(self.registry)
+
+    def watch(self, *, waiting: Callable[[], int], streams: Callable[[], int], bodies: Callable[[], int]) -> None:
+        """Ask these with each scrape; none of them may take long."""
+        self._waiting.set_function(waiting)
+        self._streams.set_function(streams)
+        self._bodies.set_function(bodies)
+
+    def foresee(self, routes: Iterable[tuple[str, str]]) -> None:
+        """Have zeros for these templates and methods, so that a first error is an increase and not a new series."""
+        for route, method in routes:
+            for each in _CLASSES:
+                self.requests.labels(route, method, each)
 
     def page(self) -> bytes:
-        """Everything, as Prometheus reads it; looks at the queues unless that was done a moment ago."""
-        with self._lock:
-            if time.monotonic() - self._looked_at >= DEPTHS_FRESH_S:
-                self._looked_at = time.monotonic()
-                for name, look in self._depths.items():
-                    self._tell(name, look)
+        """Everything, as Prometheus reads it."""
         return generate_latest(self.registry)
-
-    def _tell(self, name: str, look: Callable[[], QueueDepth]) -> None:
-        try:
-            depth = look()
-        except EarmarkError:
-            depth = QueueDepth(waiting=None, delayed=None, leased=0, oldest_age_s=None)
-        for gauge, value in (
-            (self.queue_waiting, depth.waiting),
-            (self.queue_leased, depth.leased),
-            (self.queue_age, depth.oldest_age_s),
-        ):
-            gauge.labels(name).set(float("nan") if value is None else value)
 
 
 class Measured:

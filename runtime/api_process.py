@@ -6,6 +6,8 @@ from earmark.settings import Settings
 from runtime.api import make_api
 from runtime.api_parts import chores_of, make_parts
 from runtime.chores import doing
+from runtime.metrics.exposition import serving_metrics
+from runtime.metrics.metric import Server
 from runtime.serving import serve
 from runtime.signals import handled
 from runtime.wiring import connect
@@ -22,6 +24,10 @@ def run_api(settings: Settings) -> int:
     """
     backend, stop = connect(settings), threading.Event()
     parts = make_parts(settings, backend, stopping=stop.is_set)
-    with handled(stop.set), doing(chores_of(parts), every_s=CHORES_EVERY_S):
+    with (
+        handled(stop.set),
+        doing(chores_of(parts), every_s=CHORES_EVERY_S),
+        serving_metrics(settings, Server.API, parts.analyses.metrics.registry),
+    ):
         serve(make_api(parts), settings.api_host, settings.api_port, stop)
     return 0

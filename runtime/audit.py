@@ -114,5 +114,6 @@ def list_entries(
 def _settings() -> Settings:
     effective = load()
     chosen = effective.sources["log_level"] != "default"
-    log.attach(effective.settings.log_level if chosen else "warning", effective.settings.log_format)
+    settings = effective.settings
+    log.attach(settings.log_level if chosen else "warning", settings.log_format, project=settings.log_project)
     return effective.settings

@@ -14,6 +14,7 @@ from earmark.ports import ObjectInfo, ObjectStore, Queue, Warehouse
 from earmark.vocabulary import Lane
 from retention.catalogue import Catalogue
 from router.claims import Claims, NoClaims
+from router.fate import Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,13 @@ class Backend:
     """Puts a local file where every worker can fetch it, and says where that is."""
     claims: Claims = field(default_factory=NoClaims)
     """What keeps two routers from queueing the same job."""
+    routed: Callable[[Upload, Lane, Fate], None] = lambda _upload, _lane, _fate: None
+    """Hears of each upload that was routed: its lane, and what became of it."""
+    watched: Mapping[str, Callable[[], QueueDepth]] = field(default_factory=dict)
+    """The same as ``depths`` from whoever watches the queues, minutes late and with leased jobs among those that wait;
+    of queues that cannot tell themselves."""
+    mean_waiting_bytes: Callable[[Lane], float | None] = lambda _: None
+    """Size of the audio of a waiting job, on average over some; ``None`` = none waits, or nobody can tell."""
     announce: Callable[[Sequence[Record]], None] = nobody_listens
     """Tells whoever listens that jobs ended."""
     publish_notice: Callable[[Mapping[str, Any]], None] = lambda _: None

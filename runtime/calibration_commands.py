@@ -167,6 +167,6 @@ def _settings(model: str, model_path: str) -> Settings:
     effective = load()
     settings = effective.settings
     level = settings.log_level if effective.sources["log_level"] != "default" else "warning"
-    log.attach(level, settings.log_format)
+    log.attach(level, settings.log_format, project=settings.log_project)
     given = {name: text for name, text in (("model", model), ("model_path", model_path)) if text}
     return settings.model_copy(update=given)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.clock import utc_now
 from earmark.domain import Prediction, Upload
 from earmark.errors import ConfigurationError, Unavailable
 from earmark.log import event
@@ -15,7 +16,9 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.tenants import Tenants
 from runtime.backend import Backend
+from runtime.failover_flag import FailoverFlag
 from runtime.tenancy import open_tenants
+from scaling.failover import HELP_SHARE
 from workers import calibration
 from workers.breaker import Breaker
 from workers.cascade import CascadeRules, listed_fields
@@ -106,6 +109,7 @@ def make_second_opinion(settings: Settings, backend: Backend, clock: Clock) -> S
     return SecondOpinion(
         rules,
         bound_to=bound_to(open_tenants(settings, backend, clock)),
+        clock=clock,
         fallback=Fallback(
             provider=client,
             breaker=Breaker(client.name),
@@ -150,10 +154,13 @@ def make_client(settings: Settings) -> "OpenAICompatible":
     return OpenAICompatible(find_provider(settings, settings.fallback))
 
 
-def make_degradation(settings: Settings, backend: Backend) -> Degradation:
-    """When a lane waits so long that the fallback should help out."""
+def make_degradation(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Degradation:
+    """When a lane waits so long that the fallback should help out, by itself or because the controller says so."""
     limits = {
-        Lane.HIGH: LaneLimits(settings.degraded_high_s, settings.degraded_high_backlog),
-        Lane.LOW: LaneLimits(settings.degraded_low_s, settings.degraded_low_backlog),
+        Lane.HIGH: LaneLimits(
+            settings.degraded_high_s, settings.degraded_high_backlog, HELP_SHARE * settings.sla_high_s
+        ),
+        Lane.LOW: LaneLimits(settings.degraded_low_s, settings.degraded_low_backlog, HELP_SHARE * settings.sla_low_s),
     }
-    return Degradation(limits, lambda lane: backend.depths[lane]().waiting)
+    flag = FailoverFlag(backend.state, clock)
+    return Degradation(limits, lambda lane: backend.depths[lane]().waiting, helped=flag.lanes)

@@ -18,10 +18,12 @@ from runtime.ab import ab
 from runtime.audit import audit
 from runtime.batch_commands import register as register_batches
 from runtime.calibration_commands import register as register_calibration
+from runtime.cost_commands import cost
 from runtime.dlq import dlq
 from runtime.output import Format
 from runtime.retention import retention
 from runtime.serve_commands import register as register_serve
+from runtime.simulate_command import register as register_simulate
 from runtime.tenant_commands import tenant
 from runtime.validate_command import register as register_validate
 from runtime.webhook_commands import webhook
@@ -40,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(dlq, name="dlq")
 app.add_typer(ab, name="ab")
+app.add_typer(cost, name="cost")
 app.add_typer(retention, name="retention")
 app.add_typer(audit, name="audit")
 app.add_typer(tenant, name="tenant")
@@ -48,6 +51,7 @@ register_batches(app)
 register_serve(app)
 register_calibration(app)
 register_validate(app)
+register_simulate(app)
 
 Paths = Annotated[list[str], typer.Argument(help="Files and folders.", show_default=False)]
 Tenant = Annotated[str, typer.Option(help="Whose audio it is.")]
@@ -242,7 +246,7 @@ def _settings(*, default_level: str = "info", **given: str | None) -> Effective:
     effective = load({**os.environ, **options})
     settings = effective.settings
     level = settings.log_level if effective.sources["log_level"] != "default" else default_level
-    log.attach(level, settings.log_format)
+    log.attach(level, settings.log_format, project=settings.log_project)
     return effective
 
 

@@ -174,7 +174,8 @@ def stats(as_json: Json = False) -> None:
 def _settings() -> Settings:
     effective = load()
     chosen = effective.sources["log_level"] != "default"
-    log.attach(effective.settings.log_level if chosen else "warning", effective.settings.log_format)
+    settings = effective.settings
+    log.attach(settings.log_level if chosen else "warning", settings.log_format, project=settings.log_project)
     return effective.settings
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
@@ -192,9 +193,16 @@ def experimenting(backend: Backend, clock: Clock) -> Iterator[Experimenting]:
 
 @contextmanager
 def open_arms(
-    settings: Settings, part: Experimenting, default: Primary, regions_of: Callable[[Upload], frozenset[str]]
+    settings: Settings,
+    part: Experimenting,
+    default: Primary,
+    regions_of: Callable[[Upload], frozenset[str]],
+    loaded: Callable[[str, float, int], None],
 ) -> Iterator[Arms]:
-    """The models of arms; leaving the context ends their processes."""
+    """The models of arms; leaving the context ends their processes.
+
+    ``loaded`` hears of each that became ready: its name, after how many seconds, and as which process.
+    """
 
     def make(arm: Arm) -> tuple[ModelSpec, Primary]:
         own = arm_settings(settings, arm)
@@ -202,7 +210,11 @@ def open_arms(
         check_packages(spec)
         calibrate, calibrated_as = calibrator(own.calibration, spec)
         process = ModelProcess(
-            spec.factory, spec.options, start_timeout_s=own.model_start_timeout_s, nice=settings.niceness
+            spec.factory,
+            spec.options,
+            start_timeout_s=own.model_start_timeout_s,
+            nice=settings.niceness,
+            loaded=partial(loaded, spec.name),
         )
         primary = Primary(
             spec.name,

@@ -22,6 +22,7 @@ from earmark.errors import InputFault, InputRejected, PreconditionFailed, Unavai
 from earmark.kept_bucket import KeptBucket
 from earmark.log import event
 from earmark.ports import ObjectInfo
+from earmark.trace import trace_id_of
 from earmark.vocabulary import ObjectClass, ObjectState
 from router.addresses import BY_CONTENT
 from router.intake import display
@@ -114,7 +115,7 @@ class TemporaryUploads:
 
     def _remove(self, info: ObjectInfo, upload: Upload, job_id: str | None) -> None:
         if self._kept.store.delete(info.name, if_generation=info.generation):
-            event(_log, "upload.discarded", job_id=job_id, tenant=upload.tenant)
+            event(_log, "upload.discarded", job_id=job_id, tenant=upload.tenant, trace_id=trace_id_of(upload.trace))
             self._kept.went(
                 upload_row(
                     self._kept.name,

@@ -32,6 +32,8 @@ PARTS = (
     "audio_of_",
     "batch_",
     "batches_of_job",
+    "cost_basis",
+    "cost_report",
     "webhook_deliveries",
 )
 """Beginnings of queries that are parts of something else, as `earmark ab report`, and say nothing by themselves."""

@@ -45,5 +45,6 @@ def settings() -> Settings:
     """The settings; warnings and worse are logged unless something else was set."""
     effective = load()
     chosen = effective.sources["log_level"] != "default"
-    log.attach(effective.settings.log_level if chosen else "warning", effective.settings.log_format)
+    settings = effective.settings
+    log.attach(settings.log_level if chosen else "warning", settings.log_format, project=settings.log_project)
     return effective.settings

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from earmark.errors import ConfigurationError, ObjectMissing
 from earmark.metadata import Frozen
@@ -22,6 +22,8 @@ from retention.standing import Hindrance, NoticeFault, Standing
 from runtime import exit_status
 from runtime.backend import ARCHIVE, UPLOADS
 from runtime.dlq_desk import say
+from runtime.metrics.metric import Metric
+from runtime.metrics.of_controller import RETENTION
 from runtime.retention_desk import Desk, open_desk
 from runtime.retention_inventory import owners
 from runtime.retention_output import print_json, print_table, scope_of, shown
@@ -33,19 +35,8 @@ NOTICES_BACK: Final = timedelta(days=14)
 """Notices that failed before that say nothing about now."""
 RUN_AGE_MOST_S: Final = 25 * 3600.0
 """A run a day is the least there should be."""
-_METRICS: Final = {
-    "overdue_objects": "Objects that should have been deleted and are there.",
-    "overdue_seconds": "How long the one longest overdue is so.",
-    "orphan_objects": "Objects that had no row in the catalogue at the last comparison.",
-    "nobodys_objects": "Orphans of no customer we know, which nothing ever deletes.",
-    "ghost_objects": "Rows whose object was not there at the last comparison.",
-    "bounced_customers": "Customers whom notices do not reach.",
-    "failed_notices": "Customers whose latest notices failed, for more than a day.",
-    "stopped": "1 while all deletions are stopped.",
-    "run_age_seconds": "Time since a run ended; -1 where none ever did.",
-    "unfinished_erasures": "Erasures that something was left of.",
-}
-"""Each metric is named ``earmark_retention_`` and this."""
+_METRICS: Final = {metric.name.removeprefix("earmark_retention_"): metric for metric in RETENTION}
+"""By the figure that each shows."""
 
 
 class Health(Frozen):
@@ -154,11 +145,16 @@ def _number(row: dict[str, object], name: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
+def figures_of(health: Health) -> list[tuple[Metric, float]]:
+    """The figures with the metrics that show them."""
+    return [(metric, float(getattr(health, name))) for name, metric in _METRICS.items()]
+
+
 def exposition(health: Health) -> str:
     """The figures in Prometheus' text format."""
     registry = CollectorRegistry()
-    for name, told in _METRICS.items():
-        Gauge(f"earmark_retention_{name}", told, registry=registry).set(getattr(health, name))
+    for metric, value in figures_of(health):
+        metric.gauge(registry).set(value)
     return generate_latest(registry).decode()
 
 

@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
+
+from prometheus_client import CollectorRegistry
 
 from earmark.errors import ConfigurationError, InputFault, InputRejected
 from earmark.settings import Settings
@@ -20,6 +22,9 @@ from runtime import exit_status
 from runtime.arriving import placing_into
 from runtime.backend import BUCKETS, TEMPORARY
 from runtime.inputs import expand
+from runtime.metrics.exposition import serving_metrics
+from runtime.metrics.metric import Server
+from runtime.metrics.router_metrics import ArrivalMetrics, RouterMetrics
 from runtime.ordering import order
 from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
@@ -76,17 +81,27 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
 
     With ``until_empty``, until none of these has anything to do.
     """
-    backend = connect(settings)
+    registry = CollectorRegistry()
+    backend, counted = replace(connect(settings), routed=RouterMetrics(registry).routed), ArrivalMetrics(registry)
     by_bucket: dict[str, Arrivals] = {backend.upload_bucket: make_arrivals(settings, backend)}
+
+    def tell(routed: Routed) -> None:
+        if routed.error is not None:
+            counted.rejected(routed.error.fault)
+        _print(_line(routed))
 
     def arrive(bucket: str, name: str, generation: int | None) -> None:
         arrivals = by_bucket.get(bucket)
         if arrivals is not None:  # else it is about a bucket that is not for uploads
-            _print(_line(arrivals.arrive(name, generation)))
+            tell(arrivals.arrive(name, generation))
 
     order(settings, backend, "uploads.listen")
-    with stoppable() as stop, open_steps(settings, backend) as others:
-        look = Step("uploads", partial(_look, by_bucket[backend.upload_bucket]), LOOK_S, share=LOOK_SHARE)
+    with (
+        stoppable() as stop,
+        serving_metrics(settings, Server.ROUTER, registry),
+        open_steps(settings, backend) as others,
+    ):
+        look = Step("uploads", partial(_look, by_bucket[backend.upload_bucket], tell), LOOK_S, share=LOOK_SHARE)
         steps = [look, *others] if backend.listen is None else others
         if until_empty:
             if backend.listen is not None:
@@ -100,12 +115,12 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
     return 0
 
 
-def _look(arrivals: Arrivals) -> int:
-    """Route what nobody told of; returns how many objects."""
+def _look(arrivals: Arrivals, tell: Callable[[Routed], None]) -> int:
+    """Route what nobody told of, and tell of each; returns how many objects."""
     missed = [info.name for info in islice(arrivals.missed(), 16 * AT_ONCE)]
     with ThreadPoolExecutor(AT_ONCE, "route") as pool:
         for routed in pool.map(arrivals.arrive, missed):
-            _print(_line(routed))
+            tell(routed)
     return len(missed)
 
 

@@ -1,10 +1,11 @@
-"""``earmark up`` and ``earmark api``: their arguments; other modules do the work."""
+"""``earmark up``, ``api`` and ``controller``: their arguments; other modules do the work."""
 
 from typing import Annotated, Any
 
 import typer
 
 from earmark import log
+from earmark.errors import ConfigurationError
 from earmark.settings import Settings, load
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 = any that is free.")]
@@ -19,6 +20,10 @@ def register(app: typer.Typer) -> None:
         "`curl -H 'Authorization: Bearer KEY' -H 'Prefer: wait=30' -F file=@song.mp3 http://127.0.0.1:8080/v1/analyses`"
     )(up)
     app.command(epilog="Examples:\n\n`earmark api`\n\n`EARMARK_BACKEND=gcp earmark api --host 0.0.0.0`")(api)
+    app.command(
+        epilog="Examples:\n\n`earmark controller --once`\n\n`EARMARK_METRICS_PORT=9100 earmark controller`\n\n"
+        "`earmark controller --once --json | jq 'select(.metric == \"earmark_queue_waiting\")'`"
+    )(controller)
 
 
 def up(
@@ -28,9 +33,10 @@ def up(
         bool, typer.Option("--retention/--no-retention", help="Whether files are deleted when their time is over.")
     ] = True,
 ) -> None:
-    """Run everything on this machine: API, router, workers and retention, until SIGTERM or Ctrl-C.
+    """Run everything on this machine: API, router, workers, retention and controller, until SIGTERM or Ctrl-C.
 
-    What ends by itself is started again.  A second Ctrl-C has workers hand back at once what they are at.
+    `/metrics/targets` of the API tells Prometheus where the figures of all of them are.  What ends by itself is started
+    again.  A second Ctrl-C has workers hand back at once what they are at.
     """
     from runtime.up import run_up  # noqa: PLC0415  # keeps `earmark --help` quick
 
@@ -45,10 +51,27 @@ def api(port: Port = None, host: Host = None) -> None:
     raise typer.Exit(run_api(_settings(host, port, default_level="info")))
 
 
+def controller(
+    once: Annotated[bool, typer.Option("--once", help="Look once, print the figures and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --once: a JSON line a figure.")] = False,
+) -> None:
+    """Look at queues, dead letters, money, retention and scaling, and show them to Prometheus, until SIGTERM or Ctrl-C.
+
+    Several may run at a time: each sees the same.  What cannot be seen has no figure.
+    """
+    from runtime.controller_process import look_once, run_controller  # noqa: PLC0415
+
+    if as_json and not once:
+        message = "--json is for --once; without it the figures are at /metrics."
+        raise ConfigurationError(message)
+    settings = _settings(None, None, default_level="warning" if once else "info")
+    raise typer.Exit(look_once(settings, as_json=as_json) if once else run_controller(settings))
+
+
 def _settings(host: str | None, port: int | None, *, default_level: str) -> Settings:
     effective = load()
     settings = effective.settings
     level = settings.log_level if effective.sources["log_level"] != "default" else default_level
-    log.attach(level, settings.log_format)
+    log.attach(level, settings.log_format, project=settings.log_project)
     given: dict[str, Any] = {"api_host": host, "api_port": port}
     return settings.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -29,6 +29,7 @@ from runtime.inputs import expand
 from runtime.ordering import order
 from runtime.output import Format, writer
 from runtime.signals import handled
+from runtime.watching import watching
 from runtime.wiring import connect, make_intake, make_router, open_worker
 from workers.worker import Worker
 
@@ -117,9 +118,11 @@ def work_lanes(settings: Settings, lanes: frozenset[Lane], *, until_empty: bool,
     with (
         Letters(backend.state) as letters,
         doing([*backend.chores, every(COLLECT_S, make_collector(settings, backend, letters).run_once)]),
-        open_worker(settings, backend, lanes=lanes, warm=warm) as worker,
+        watching(settings, backend, lanes) as watchers,
+        open_worker(settings, backend, lanes=lanes, warm=warm, observers=watchers.observers) as worker,
         _signals(stop, worker, interrupt=False),
     ):
+        watchers.begin(worker)
         worker.run(stop, until_empty=until_empty)
     return 0
 

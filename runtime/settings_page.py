@@ -20,10 +20,10 @@ def settings_page() -> str:
     defaults = {
         name: "unset" if field.default is None else field.default for name, field in Settings.model_fields.items()
     }
+    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] not in Settings.__annotations__)
     rows = (
-        f"| `EARMARK_{name.upper()}` | `{defaults[name]}` | {field.description} |\n"
-        for name, field in Settings.model_fields.items()
-    )
+        f"| `EARMARK_{name.upper()}` | `{defaults[name]}` | {field.description} |\n" for name, field in fields
+    )  # those of how it is watched come last
     return HEAD + "".join(rows)
 
 

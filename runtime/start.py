@@ -13,3 +13,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(exit_status.INTERRUPTED)
+    finally:
+        tracing = sys.modules.get("runtime.tracing.opening")  # where it was never needed it is not loaded for this
+        if tracing is not None:
+            tracing.close_spans()

@@ -1,6 +1,7 @@
 """``Submission``: audio that came through the API becomes a job, or is found to be known."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Final
 from earmark.address import Address
 from earmark.domain import Record, Upload
 from earmark.errors import ConfigurationError, InputFault, InputRejected, ObjectMissing
+from earmark.log import event
 from earmark.ports import Clock, ObjectInfo, ObjectStore
 from earmark.sniff import SNIFF_BYTES, sniff
 from earmark.vocabulary import Origin
@@ -23,6 +25,7 @@ from runtime.job_requests import JobRequest, JobRequests
 from runtime.placing import TemporaryUploads
 from workers.settle import read_record
 
+_log = logging.getLogger(__name__)
 THREADS: Final = 16
 
 
@@ -150,7 +153,10 @@ class Submission:
 
     def _known(self, upload: Upload) -> Submitted | None:
         record = read_record(self._backend.results, upload.tenant, self._router.identity(upload))
-        return Submitted(record.job_id, record) if record is not None and record.status == "done" else None
+        if record is None or record.status != "done":
+            return None
+        event(_log, "upload.known", job_id=record.job_id, tenant=upload.tenant)
+        return Submitted(record.job_id, record)
 
     def _queue(self, upload: Upload) -> Submitted:
         job_id = self._router.identity(upload)

@@ -1,4 +1,4 @@
-"""``earmark up``: API, router, workers and retention on one machine, each a process that is started again if it ends.
+"""``earmark up``: everything on one machine, each role a process that is started again if it ends.
 
 ::
 
@@ -6,10 +6,11 @@
         ├─ router              uploads, batches, webhooks
         ├─ worker of high      warm, looks for jobs every few milliseconds
         ├─ worker of low       its models give way to everything else on the machine
-        └─ retention           once an hour
+        ├─ retention           once an hour
+     └─ controller          shows Prometheus how queues, money and retention stand
 
 The two workers are two processes so that a high job never waits for a batch of low ones, and the one's models give way
-so that they hardly slow the other's.
+so that they hardly slow the other's.  All but retention serve figures, each on a port of its own; the API tells which.
 """
 
 import ctypes
@@ -38,7 +39,7 @@ from runtime.signals import handled
 
 LOOK_S: Final = 0.2
 """Seconds between looks at the processes."""
-AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a process that ended is started again, the last one from then on."""
 STEADY_S: Final = 20.0
 """A process that lasted so long is as good as new."""
@@ -48,6 +49,10 @@ GIVING_WAY: Final = 10
 """Times as long a batch may take for a model that others can keep from computing."""
 HIGH_POLL_S: Final = 0.01
 """Seconds between looks of the worker that should answer at once; a look at an empty queue takes some microseconds."""
+ANY_PORT: Final = "-1"
+"""A port for figures that the process finds itself, so that no two can be after the same one."""
+NO_PORT: Final = "0"
+"""The API has a port already."""
 _PAGE_BYTES: Final = 100_000
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
@@ -83,13 +88,18 @@ class Role:
 
 def roles(settings: Settings, port: int, host: str, *, retention: bool) -> list[Role]:
     """What is run, in the order in which it is ended."""
-    api = Role("api", ["api"], {f"{PREFIX}API_PORT": str(port), f"{PREFIX}API_HOST": host})
-    router = Role("router", ["route"], quiet=True)
-    high = Role("worker of high", ["work", "--lane", "high", "--warm"], {f"{PREFIX}POLL_S": str(HIGH_POLL_S)})
+    own = {f"{PREFIX}METRICS_PORT": ANY_PORT}
+    address = {f"{PREFIX}API_PORT": str(port), f"{PREFIX}API_HOST": host, f"{PREFIX}METRICS_PORT": NO_PORT}
+    api = Role("api", ["api"], address)
+    router = Role("router", ["route"], own, quiet=True)
+    high = Role("worker of high", ["work", "--lane", "high", "--warm"], {**own, f"{PREFIX}POLL_S": str(HIGH_POLL_S)})
     giving_way = {"YIELDING": "true", "PREDICT_TIMEOUT_S": str(settings.predict_timeout_s * GIVING_WAY)}
-    low = Role("worker of low", ["work", "--lane", "low"], {PREFIX + name: value for name, value in giving_way.items()})
+    low = Role(
+        "worker of low", ["work", "--lane", "low"], own | {PREFIX + name: value for name, value in giving_way.items()}
+    )
     keeping = Role("retention", ["retention", "run", "--execute", "--every", "3600"], quiet=True)
-    return [api, router, high, low, *([keeping] if retention else [])]
+    controller = Role("controller", ["controller"], own)
+    return [api, router, high, low, *([keeping] if retention else []), controller]
 
 
 class Up:

@@ -73,5 +73,5 @@ def _settings(model: str | None, model_path: str | None) -> Effective:
     given = {f"{PREFIX}MODEL": model, f"{PREFIX}MODEL_PATH": model_path}
     effective = load({**os.environ, **{name: value for name, value in given.items() if value is not None}})
     level = effective.settings.log_level if effective.sources["log_level"] != "default" else "warning"
-    log.attach(level, effective.settings.log_format)
+    log.attach(level, effective.settings.log_format, project=effective.settings.log_project)
     return effective

@@ -6,6 +6,7 @@ Reads as a list of what the system is made of.
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ from runtime.needed_until import NeededUntil
 from runtime.placing import TemporaryUploads
 from runtime.pulse import Pulse
 from runtime.tenancy import open_tenants
+from runtime.tracing.job_spans import JobSpans
+from runtime.tracing.opening import open_spans
+from runtime.tracing.router_spans import RouterSpans
 from runtime.webhook_parts import announcing_to_all
 from runtime.worker_name import own_name
 from workers.decode.limits import DecodeLimits
@@ -45,6 +49,7 @@ from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
 from workers.models.catalogue import ModelSpec, check_packages, find_model
+from workers.observer import Observers
 from workers.parts import WorkerLimits, WorkerParts
 from workers.primary import Arms, Primary
 from workers.settle import Settler, read_record
@@ -104,6 +109,8 @@ def make_router(settings: Settings, backend: Backend, clock: Clock = utc_now) ->
         assign=assigning.assign,
         exposed=assigning.exposed,
         claims=backend.claims,
+        routed=backend.routed,
+        handed=RouterSpans(open_spans(settings, "router")).handed,
     )
 
 
@@ -190,13 +197,17 @@ def open_worker(
     on_settled: Callable[[Record], None] = lambda _: None,
     spec: ModelSpec | None = None,
     warm: bool = False,
+    observers: Observers | None = None,
     clock: Clock = utc_now,
 ) -> Iterator[Worker]:
     """A worker with all its parts; leaving the context ends its processes.
 
-    With ``spec`` that model hears everything, whatever the arms of experiments.  With ``warm`` model and decoders are
-    started now and not with the first job; raises ``ModelUnavailable`` or ``Unavailable`` when they do not.
+    ``observers`` hear what happens.  With ``spec`` that model hears everything, whatever the arms of experiments.  With
+    ``warm`` model and decoders are started now and not with the first job; raises ``ModelUnavailable`` or
+    ``Unavailable`` when they do not.
     """
+    spans = open_spans(settings, "worker")
+    observers = Observers(observers or Observers(), *([JobSpans(spans, clock)] if spans.share else []))
     own = spec is None
     spec = spec or find_model(settings.model, settings)
     check_packages(spec)
@@ -211,6 +222,10 @@ def open_worker(
     def dropped(job: Job) -> bool:
         return tombstones.dropped(job) or cancelled.dropped(job)
 
+    def alive() -> None:
+        pulse.beat()
+        observers.queue_answered()
+
     served = {lane: queue for lane, queue in backend.lanes.items() if lane in lanes}
     limits = DecodeLimits(
         max_input_bytes=settings.max_input_bytes,
@@ -218,12 +233,16 @@ def open_worker(
         wall_s=settings.decode_timeout_s,
         nice=settings.niceness,
     )
+    pulse = Pulse(Path(settings.data), own_name())
     with ExitStack() as stack:
-        pulse = Pulse(Path(settings.data), own_name())
-        keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=pulse.beat))
+        keeper = stack.enter_context(Keeper(served, lease_s=settings.lease_s, alive=alive))
         pool = stack.enter_context(DecoderPool(settings.decoders, limits, backend.scratch))
         model = ModelProcess(
-            spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s, nice=settings.niceness
+            spec.factory,
+            spec.options,
+            start_timeout_s=settings.model_start_timeout_s,
+            nice=settings.niceness,
+            loaded=partial(observers.model_loaded, spec.name),
         )
         stack.callback(model.close)
         calibrate, calibrated_as = calibrator(settings.calibration if spec.name == settings.model else None, spec)
@@ -237,7 +256,11 @@ def open_worker(
         )
 
         part = stack.enter_context(experimenting(backend, clock))
-        arms = stack.enter_context(open_arms(settings, part, primary, regions_of_upload)) if own else Arms(primary)
+        arms = (
+            stack.enter_context(open_arms(settings, part, primary, regions_of_upload, observers.model_loaded))
+            if own
+            else Arms(primary)
+        )
 
         def decode(lease: Lease, path: Path) -> Clip:
             upload = lease.job.upload
@@ -280,13 +303,15 @@ def open_worker(
                     shadows=Shadows(lane=backend.lanes.get(Lane.LOW), arms=part.shadows, find_record=find_record),
                     on_trial=part.counters.add,
                     erased=dropped,
+                    observers=observers,
                     discard=TemporaryUploads(backend.kept[TEMPORARY], backend.object_of).discard,
                 ),
                 erased=dropped,
                 clock=clock,
                 second=make_second_opinion(settings, backend, clock),
                 degradation=make_degradation(settings, backend),
-                alive=pulse.beat,
+                alive=alive,
+                observers=observers,
             ),
             WorkerLimits(**{name: getattr(settings, name) for name in WorkerLimits.__dataclass_fields__}),
         )

@@ -167,8 +167,7 @@ class Answering:
     def _begun(self, batch: list[Flight], model: Primary) -> Predicting:
         """Let a model begin; an arm gets no second go at a batch it breaks over, for the default hears that then."""
         clips = [flight.clip for flight in batch if flight.clip is not None]
-        audio_s = sum(flight.audio_s for flight in batch)
-        arm = model is not self._default
+        audio_s, arm = sum(flight.audio_s for flight in batch), model is not self._default
         most_s = min(ARM_TIMEOUT_S, self._limits.predict_timeout_s) if arm else self._limits.predict_timeout_s
 
         def predict(some: Sequence[Clip]) -> list[Prediction | None]:
@@ -178,11 +177,12 @@ class Answering:
             return predict_isolated(predict, some)
 
         whole = arm and len(batch) > 1
-        thread = self._arm_predictor if arm else self._predictor
         for each in self._predicting:
             each.alone = False
+        self._parts.observers.batch_begun(batch[0].lease.job.lane, len(batch), audio_s)
+        thread = self._arm_predictor if arm else self._predictor
         future: Future[Answers] = thread.submit(predict if whole else isolated, clips)
-        return Predicting(future, batch, model, not self._predicting)
+        return Predicting(future, batch, model, self._parts.clock(), not self._predicting)
 
     def _hearable(self) -> list[Flight]:
         """The jobs that are ready and whose model may be asked now."""
@@ -227,6 +227,7 @@ class Answering:
         self._moot = []
         for future in [future for future in self._asking if future.done()]:
             flight, answer = self._asking.pop(future), future.result()
+            flight.stages += answer.stages
             if flight.instead is not None and (answer.prediction is not None or isinstance(answer.error, NoAnswer)):
                 self._default.failed_starts = 0
             if answer.prediction is None and flight.instead is not None and not isinstance(answer.error, NoAnswer):
@@ -236,9 +237,7 @@ class Answering:
                 answered.append((flight, answer.after(flight.primary)))
         for each in [each for each in self._predicting if each.future.done()]:
             self._predicting.remove(each)
-            warm = each.model.was_warm() and each.alone
-            for flight in each.batch:
-                flight.warm = warm
+            each.ended(self._parts.clock())
             answered += self._heard(each.future, each.batch, each.model)
         for retired in self._arms.retired():
             self._arm_predictor.submit(retired.model.close)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 from earmark.errors import QuotaExhausted, RateLimited, Throttled, TimedOut, TransientError, Unavailable
 from earmark.log import event
@@ -49,6 +50,14 @@ class Breaker:
         """Whether calls are refused now; half-open counts as not open while nobody probes."""
         with self._lock:
             return self._opens_until is not None and (self._probing or self._now() < self._opens_until)
+
+    @property
+    def state(self) -> Literal["closed", "open", "half_open"]:
+        """How it stands; half-open from the end of the pause until the probe has an answer."""
+        with self._lock:
+            if self._opens_until is None:
+                return "closed"
+            return "open" if self._now() < self._opens_until and not self._probing else "half_open"
 
     def admit(self) -> bool:
         """Whether a call may be made; after True, ``succeeded``, ``failed`` or ``withdrawn`` must follow."""

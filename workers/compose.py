@@ -2,11 +2,14 @@
 
 import math
 from datetime import datetime
+from typing import Final
 
 from earmark.domain import Analysis, Clip, FieldRoute, Lease, Prediction, Provenance, Timings
 from earmark.metadata import REQUIRED, record_confidence, record_score
 from earmark.vocabulary import Basis
 from workers.description import describe
+
+HOUR_S: Final = 3600.0
 
 
 def compose_analysis(
@@ -29,17 +32,19 @@ def compose_analysis(
     fallback_model: str = "",
     fallback_version: str = "",
     fallback_covered_s: float = 0.0,
+    usd_per_hour: float = 0.0,
 ) -> Analysis:
     """One record; it is marked for review when its confidence, or that of a required field, is low or unknown.
 
     ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.  ``target_s``
-    is how long a job of its lane should take.
+    is how long a job of its lane should take.  ``usd_per_hour`` is the price of the machine the primary runs on.
     """
     job, metadata = lease.job, prediction.metadata
     total_s = _seconds(now, job.enqueued_at)
     if metadata.description.basis is Basis.DERIVED:  # from fields that were calibrated, or answered anew, since
         metadata = metadata.model_copy(update={"description": describe(metadata, clip.duration_s)})
     confidence = record_confidence(metadata)
+    machine_usd = time_usd(primary, usd_per_hour)
     return Analysis(
         job_id=job.id,
         tenant=job.upload.tenant,
@@ -68,6 +73,7 @@ def compose_analysis(
             diverted=diverted,
             uncalibrated=prediction.uncalibrated,
             covered_s=round(prediction.covered_s, 3),
+            machine_usd=machine_usd,
             review=confidence is None or confidence < threshold or _doubtful(prediction, routes, threshold),
         ),
         timings=Timings(
@@ -77,9 +83,21 @@ def compose_analysis(
             total_s=total_s,
             late=total_s > target_s,
         ),
-        cost_usd=prediction.cost_usd,
+        cost_usd=prediction.cost_usd + machine_usd,
         created_at=now,
     )
+
+
+def time_usd(primary: Prediction | None, usd_per_hour: float) -> float:
+    """Dollars of the primary's time over one clip: ``predict_s`` times the price of an hour, by 3600.
+
+    ``predict_s`` is the clip's share of its batch, so the shares of a batch add up to the time it took.  A primary that
+    sends a bill is paid by that: its seconds are somebody else's.  Hours in which a machine waits, loads a model or
+    makes tries that fail are nobody's, and in no record.
+    """
+    if primary is None or primary.cost_usd > 0 or not math.isfinite(primary.predict_s):
+        return 0.0
+    return max(0.0, primary.predict_s) * usd_per_hour / HOUR_S
 
 
 def _doubtful(prediction: Prediction, routes: tuple[FieldRoute, ...], threshold: float) -> bool:

@@ -12,13 +12,18 @@ Stage = Literal["lease", "fetch", "decode", "predict", "settle"]
 MAX_MESSAGE_CHARS = 500
 
 
+def kind_of(error: BaseException) -> str:
+    """The class of an error; one that is not Earmark's own is ``internal``."""
+    if isinstance(error, InputRejected):
+        return error.fault
+    return error.kind if isinstance(error, EarmarkError) else "internal"
+
+
 def failure_of(
     error: Exception, *, lease: Lease, stage: Stage, model: str, model_version: str, worker: str, at: datetime
 ) -> Failure:
     """Describe an error; one that is not Earmark's own is of kind ``internal``."""
-    kind = error.kind if isinstance(error, EarmarkError) else "internal"
-    if isinstance(error, InputRejected):
-        kind = error.fault
+    kind = kind_of(error)
     text = str(error) if isinstance(error, EarmarkError) else f"{type(error).__name__}: {error}"
     message = masked(text)[:MAX_MESSAGE_CHARS]
     return Failure(

@@ -1,11 +1,12 @@
 """A flight: one leased job on its way through a worker, and the batches flights are grouped into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from earmark.domain import Clip, Lease, Prediction, Record
 from earmark.errors import TransientError
+from earmark.stage import Stage
 from earmark.vocabulary import Lane
 from workers.cascade import Reason
 from workers.primary import Primary
@@ -44,6 +45,8 @@ class Flight:
     """Whether the model of its arm broke over its batch and is not to hear it again."""
     warm: bool = True
     """False where it was heard right after the model was loaded, or beside another model."""
+    stages: list[Stage] = field(default_factory=list)
+    """Those that ended."""
 
     @property
     def urgent(self) -> bool:

@@ -8,6 +8,7 @@ from earmark.domain import Lease
 from earmark.errors import Unavailable
 from earmark.log import event
 from earmark.ports import Queue
+from earmark.trace import trace_id_of
 from earmark.vocabulary import Lane
 from workers.keeper import Keeper
 from workers.outage import Outage
@@ -65,7 +66,8 @@ class HandBack:
         """Try once more and leave the rest to run out: the worker ends."""
         for lease, due in self._waiting:
             if not self._released(lease, due):
-                event(_log, "job.release_failed", level=logging.WARNING, job_id=lease.job.id)
+                trace_id = trace_id_of(lease.job.upload.trace)
+                event(_log, "job.release_failed", level=logging.WARNING, job_id=lease.job.id, trace_id=trace_id)
         self._waiting = []
 
     def _released(self, lease: Lease, due: float) -> bool:

@@ -15,6 +15,7 @@ from earmark.domain import Lease
 from earmark.errors import EarmarkError
 from earmark.log import event
 from earmark.ports import Queue
+from earmark.trace import trace_id_of
 from earmark.vocabulary import Lane
 from workers.lane_picker import by_lane
 
@@ -79,7 +80,8 @@ class Keeper:
             for lease in lost:
                 # Between the copy above and here the worker may have settled the job itself: not lost then.
                 if self.let_go(lease):
-                    event(_log, "lease.lost", level=logging.WARNING, job_id=lease.job.id, try_number=lease.try_number)
+                    event(_log, "lease.lost", level=logging.WARNING, job_id=lease.job.id, try_number=lease.try_number,
+                          trace_id=trace_id_of(lease.job.upload.trace))  # fmt: skip
 
     def _run(self) -> None:
         while not self._stop.wait(self._lease_s / 3 * random.uniform(0.8, 1.0)):  # noqa: S311  # jitter, no secret

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Literal
 
 from earmark import log
 from earmark.domain import Clip, Prediction
@@ -35,15 +34,25 @@ class ModelProcess:
     Not safe for several threads at once, except ``kill`` and ``end``.
     """
 
-    def __init__(self, factory: str, options: Mapping[str, object], *, start_timeout_s: float, nice: int = 0) -> None:
+    def __init__(
+        self,
+        factory: str,
+        options: Mapping[str, object],
+        *,
+        start_timeout_s: float,
+        nice: int = 0,
+        loaded: Callable[[float, int], None] = lambda _seconds, _pid: None,
+    ) -> None:
         """Take ``"package.module:function"``, which called with the options gives a ``Model`` in the child.
 
-        ``nice`` is by how much the child gives way to other processes.
+        ``nice`` is by how much the child gives way to other processes.  ``loaded`` hears each time the model is ready,
+        after how many seconds and as which process.
         """
         self._factory = factory
         self._options = dict(options)
         self._start_timeout_s = start_timeout_s
         self._nice = nice
+        self._loaded = loaded
         self._child: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
         self._ended = False
@@ -92,6 +101,7 @@ class ModelProcess:
         self.hardware = ready
         seconds = round(time.monotonic() - began, 2)
         event(_log, "model.loaded", factory=self._factory, pid=child.pid, hardware=ready, seconds=seconds)
+        self._loaded(seconds, child.pid or 0)
 
     def predict(self, clips: Sequence[Clip], *, timeout_s: float) -> Answer:
         """One answer per clip, in order.
@@ -167,12 +177,12 @@ def _serve(
     factory: str,
     options: dict[str, object],
     connection: Connection,
-    attached: tuple[str, Literal["json", "text"]] | None,
+    attached: log.Attached | None,
     nice: int,
 ) -> None:
     os.nice(nice)  # before there are threads, which each have a niceness of their own
     if attached is not None:
-        log.attach(*attached)
+        attached.again()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # A model divides its threads itself; BLAS waking its own for every small product costs more than it saves.
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

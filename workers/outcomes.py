@@ -68,6 +68,7 @@ class Outcomes:
                 decode_s=flight.decode_s,
                 now=self._parts.clock(),
                 threshold=self._limits.confidence_threshold,
+                usd_per_hour=self._limits.model_usd_per_hour,
                 target_s=self._limits.target_s(flight.lease.job.lane),
             )
         )

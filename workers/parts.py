@@ -12,6 +12,7 @@ from earmark.vocabulary import Lane
 from workers.degradation import Degradation
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
+from workers.observer import Observers
 from workers.primary import Arms
 from workers.second_opinion import SecondOpinion
 from workers.settle import Settler
@@ -33,6 +34,7 @@ class WorkerLimits:
     confidence_threshold: float
     sla_high_s: float = math.inf
     sla_low_s: float = math.inf
+    model_usd_per_hour: float = 0.0
 
     def target_s(self, lane: Lane) -> float:
         """How long a job of a lane should take."""
@@ -62,5 +64,7 @@ class WorkerParts:
     degradation: Degradation = field(default_factory=Degradation)
     alive: Callable[[], None] = lambda: None
     """Hears each time a queue has answered."""
+    observers: Observers = field(default_factory=Observers)
+    """Hear what happens; the settler and the models' processes are given them too."""
     erased: Callable[[Job], bool] = lambda _: False
     """Whether what a job is about was erased at its owner's request: nobody may listen to it any more."""

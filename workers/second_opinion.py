@@ -6,12 +6,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Self
 
+from earmark.clock import utc_now
 from earmark.domain import Clip, FieldRoute, Job, Prediction, Upload
 from earmark.errors import NoAnswer, RateLimited, TransientError, Unavailable
 from earmark.log import event
 from earmark.metadata import uncalibrated_fields
+from earmark.ports import Clock
+from earmark.stage import Stage, StageName
+from earmark.trace import following, parsed
+from workers.breaker import Breaker
 from workers.cascade import ALL_FIELDS, CascadeRules, Merged, Reason, Refusal, merge, weak_fields
 from workers.daemon_threads import DaemonThreads
 from workers.fallback import Fallback
@@ -39,6 +45,8 @@ class Answer:
     """Seconds of audio that it heard."""
     by_primary: bool = True
     """Whether the primary answered at all."""
+    stages: tuple[Stage, ...] = ()
+    """When the fallback was asked; none where it was not."""
 
     @classmethod
     def of_primary(cls, answer: Prediction | TransientError | None) -> Self:
@@ -70,11 +78,14 @@ class SecondOpinion:
         rules: CascadeRules | None = None,
         fallback: Fallback | None = None,
         bound_to: Callable[[Upload], frozenset[str]] = regions_of,
+        clock: Clock = utc_now,
     ) -> None:
         """Take the rules, and the fallback with its guards; without both, nobody is ever asked.
 
-        ``bound_to`` gives the regions that all must be the provider's own; empty = it may be sent anywhere.
+        ``bound_to`` gives the regions that all must be the provider's own; empty = it may be sent anywhere.  ``clock``
+        says when it was asked.
         """
+        self._clock = clock
         self._bound_to = bound_to
         self._rules = rules or CascadeRules(threshold=0.0, fields=frozenset(), prior=0.0)
         self._fallback = fallback
@@ -84,6 +95,11 @@ class SecondOpinion:
     def available(self) -> bool:
         """Whether there is a fallback that is likely to answer now."""
         return self._fallback is not None and not self._fallback.breaker.open
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breaker of the fallback, by the name of its model; none where there is no fallback."""
+        return {} if self._fallback is None else {self._fallback.provider.name: self._fallback.breaker}
 
     @property
     def exists(self) -> bool:
@@ -111,8 +127,12 @@ class SecondOpinion:
 
     def answer(self, job: Job, clip: Clip, primary: Prediction | None, asked: Mapping[str, Reason]) -> Answer:
         """Ask, and merge what comes; whatever keeps the fallback from answering, the primary's answer stands."""
+        with following(parsed(job.upload.trace)):
+            return self._answer(job, clip, primary, asked)
+
+    def _answer(self, job: Job, clip: Clip, primary: Prediction | None, asked: Mapping[str, Reason]) -> Answer:
         assert self._fallback is not None  # noqa: S101
-        began = time.monotonic()
+        began, began_at = time.monotonic(), self._clock()
         try:
             reply, refused = self._reply(self._fallback, job, clip, asked)
         except Unavailable as error:  # the store of the sums: what may not be counted may not be spent
@@ -152,6 +172,7 @@ class SecondOpinion:
             fallback_version=self._fallback.version if name else "",
             fallback_covered_s=second.covered_s if second else 0.0,
             by_primary=primary is not None,
+            stages=(_asked(name, began_at, self._clock(), reply),) if name else (),
         )
 
     def close(self) -> None:
@@ -189,6 +210,20 @@ class SecondOpinion:
         if reply.prediction is not None:
             return reply, None
         return reply, Refusal.RATE if isinstance(reply.error, RateLimited) else Refusal.FAILED
+
+
+def _asked(model: str, began_at: datetime, ended_at: datetime, reply: Reply) -> Stage:
+    """The question as a stage of the job's way, with what the provider counted."""
+    usage = reply.usage
+    return Stage(
+        StageName.FALLBACK,
+        began_at,
+        ended_at,
+        model=model,
+        input_tokens=usage.audio_tokens + usage.text_tokens if usage.requests else None,
+        output_tokens=usage.answer_tokens if usage.requests else None,
+        error=reply.error.kind if reply.error is not None else "",
+    )
 
 
 def _coverage(second: Prediction | None, clip: Clip) -> float:

@@ -18,10 +18,13 @@ from earmark.errors import ConfigurationError, ObjectMissing, PreconditionFailed
 from earmark.log import event
 from earmark.ports import Clock, ObjectInfo, ObjectStore, Queue, Warehouse
 from earmark.rows import CatalogueRow, Row, TrialRow, failure_row
+from earmark.trace import trace_id_of
 from earmark.vocabulary import Lane, ObjectState
 from workers.keeper import Keeper
 from workers.lane_picker import by_lane
-from workers.settled_rows import SettledRows, tries_of
+from workers.observer import Observers
+from workers.settled_log import log_retried, log_settled
+from workers.settled_rows import SettledRows
 from workers.shadows import Shadows
 
 _log = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ class Settler:
         on_trial: Callable[[TrialRow], None] = lambda _: None,
         erased: Callable[[Job], bool] = lambda _: False,
         discard: Callable[[Job], None] = lambda _: None,
+        observers: Observers | None = None,
     ) -> None:
         """Take the queues and stores; the keeper knows which leases are still ours.
 
@@ -70,7 +74,7 @@ class Settler:
         ``on_trial`` hears at most once of each job of an experiment, by whoever wrote its first record.
         ``erased`` says whether what a job is about was erased at its owner's request: such a job is acknowledged and
         leaves no record, row or event.  ``discard`` hears of each job that nobody will want to hear again; what it
-        raises is logged.
+        raises is logged.  ``observers`` hear of each job that ended or is tried again, once its queue knows.
         """
         self._lanes = lanes
         self._results = results
@@ -85,6 +89,7 @@ class Settler:
         self._on_trial = on_trial
         self._erased = erased
         self._discard = discard
+        self._observers = observers or Observers()
         self._retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(WRITE_ATTEMPTS),
@@ -154,7 +159,8 @@ class Settler:
             try:
                 self._discard(job)
             except (Unavailable, StorageError, ConfigurationError) as error:
-                event(_log, "upload.left_behind", level=logging.WARNING, job_id=job.id, error=str(error))
+                event(_log, "upload.left_behind", level=logging.WARNING, job_id=job.id, error=str(error),
+                      trace_id=trace_id_of(job.upload.trace))  # fmt: skip
 
     def _forget(self, leases: list[Lease]) -> None:
         """Acknowledge jobs that leave no record, however they ended."""
@@ -179,12 +185,16 @@ class Settler:
             lease = settlement.lease
             if record.status != "done":
                 self._retrying(self._lanes[lease.job.lane].bury, lease, record.failures[-1])
-            self._log_settled(settlement, record)
+            row = self._rows.job(settlement, record)
+            log_settled(settlement, record, row)
+            self._observers.settled(settlement, record, row)
             self._on_settled(record)
         for lease, retry in retried:
             if self._keeper.let_go(lease):
                 self._retrying(self._lanes[lease.job.lane].release, lease, after_s=retry.after_s, failure=retry.failure)
-                self._log_retry(lease, retry.failure, retry.after_s)
+                log_retried(lease, retry.failure, retry.after_s)
+                if lease.job.shadow_of is None:
+                    self._observers.retried(lease, retry.failure)
         return finished
 
     def _retries(self, settlement: Settlement) -> bool:
@@ -263,44 +273,6 @@ class Settler:
                 return record, kept
         message = f"{record.name} keeps changing under {WRITE_ATTEMPTS} attempts to write it"
         raise Unavailable(message)
-
-    @staticmethod
-    def _log_retry(lease: Lease, failure: Failure, after_s: float) -> None:
-        event(
-            _log,
-            "job.retried",
-            level=logging.WARNING,
-            job_id=lease.job.id,
-            tenant=lease.job.upload.tenant,
-            try_number=lease.try_number,
-            stage=failure.stage,
-            kind=failure.kind,
-            error=failure.message,
-            after_s=round(after_s, 2),
-        )
-
-    @staticmethod
-    def _log_settled(settlement: Settlement, record: Record) -> None:
-        lease, analysis = settlement.lease, record.analysis
-        failure = record.failures[-1] if record.status != "done" and record.failures else None
-        event(
-            _log,
-            "job.settled",
-            job_id=record.job_id,
-            tenant=record.tenant,
-            status=record.status,
-            lane=lease.job.lane,
-            arm=lease.job.arm,
-            tries=tries_of(lease, record),
-            audio_s=round(settlement.audio_s, 2),
-            model=analysis.model if analysis else None,
-            content_type=analysis.metadata.content_type.value if analysis else None,
-            confidence=analysis.confidence if analysis else None,
-            seconds=round(analysis.timings.total_s, 3) if analysis else None,
-            cost_usd=analysis.cost_usd if analysis else None,
-            kind=failure.kind if failure else None,
-            error=failure.message if failure else None,
-        )
 
 
 def _tries(lease: Lease, failure: Failure) -> tuple[Failure, ...]:

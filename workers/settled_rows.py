@@ -26,8 +26,13 @@ class SettledRows:
     def of(self, settlement: Settlement, record: Record) -> list[Row]:
         """All rows; of a job that came back from the dead letters no trial, for that has ended before."""
         trial = self.trial(settlement, record)
-        rows = [_job_row(settlement, record), *label_rows(record), *_failure_rows(record)]
+        rows = [self.job(settlement, record), *label_rows(record), *_failure_rows(record)]
         return [*rows, trial] if trial is not None else rows
+
+    @staticmethod
+    def job(settlement: Settlement, record: Record) -> JobRow:
+        """The row of the job itself; log line, metrics and spans come from it too."""
+        return _job_row(settlement, record)
 
     def trial(self, settlement: Settlement, record: Record) -> TrialRow | None:
         """The row of the experiment the job takes part in; ``None`` = none, or it has had it.
@@ -147,6 +152,8 @@ def _job_row(settlement: Settlement, record: Record) -> JobRow:
         predict_s=timings.predict_s if timings else 0.0,
         total_s=timings.total_s if timings else 0.0,
         cost_usd=analysis.cost_usd if analysis else 0.0,
+        machine_usd=analysis.provenance.machine_usd if analysis else None,
+        hardware=(analysis.provenance.hardware or None) if analysis else None,
         fallback_model=(analysis.provenance.fallback_model or None) if analysis else None,
         fallback_fields=len(analysis.provenance.fallback_fields) if analysis else None,
         fallback_usd=sum(route.cost_usd for route in analysis.provenance.routes) if analysis else None,

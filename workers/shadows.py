@@ -13,6 +13,7 @@ from earmark.errors import Unavailable
 from earmark.log import event
 from earmark.ports import Queue
 from earmark.rows import AgreementRow, PairRow, Row
+from earmark.trace import trace_id_of
 from earmark.vocabulary import Lane
 from workers.agreement import agreements
 from workers.settled_rows import SettledRows
@@ -63,7 +64,8 @@ class Shadows:
             try:
                 self._lane.put(shadows)
             except Unavailable as error:
-                event(_log, "shadow.left_out", level=logging.WARNING, job_id=job.id, error=str(error))
+                event(_log, "shadow.left_out", level=logging.WARNING, job_id=job.id, error=str(error),
+                      trace_id=trace_id_of(job.upload.trace))  # fmt: skip
             else:
                 return True
         return False

@@ -58,6 +58,7 @@ class Unsettled:
                         diverted=flight.diverted,
                         queued_s=flight.queued_s,
                         hardware=flight.hardware,
+                        stages=tuple(flight.stages),
                     )
                     for flight, outcome in outcomes
                 ]

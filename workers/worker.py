@@ -16,13 +16,18 @@ import random
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from earmark.domain import Done, Lease, Outcome, Retry
 from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.log import event
+from earmark.stage import Stage, StageName
+from earmark.trace import follow, parsed, trace_id_of
 from workers.answering import Answering
+from workers.breaker import Breaker
+from workers.failures import kind_of
 from workers.flight import Flight, one_suspect
 from workers.hand_back import HandBack
 from workers.outage import PAUSE_MAX_S, Outage
@@ -60,6 +65,12 @@ class Worker:
         """How many jobs the worker holds."""
         return len(self._flights())
 
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breakers of the primary and of the fallback, by the names of their models."""
+        primary = self._parts.arms.default
+        return {primary.name: primary.breaker, **self._parts.second.breakers}
+
     def run(self, stop: threading.Event, *, until_empty: bool = False) -> None:
         """Work until ``stop`` is set (or, if asked, until the lanes are empty and no retry is due), then drain.
 
@@ -69,6 +80,7 @@ class Worker:
         try:
             while not stop.is_set():
                 admitted = self._admit()
+                self._parts.observers.held(self.held)
                 if not admitted and not self.held:
                     if until_empty and not self._expects_more:
                         break
@@ -87,7 +99,9 @@ class Worker:
         """Lease up to one batch and see it to its end; returns how many jobs were leased."""
         admitted = self._admit()
         while self._decoding or self._answering.flights or self._unsettled.due:
+            self._parts.observers.held(self.held)
             self._advance(self._limits.poll_s)
+        self._parts.observers.held(self.held)
         return admitted
 
     def warm_up(self) -> None:
@@ -148,7 +162,8 @@ class Worker:
     def _prepare(self, flight: Flight) -> None:
         """Fetch and decode, in a thread that mostly waits for a decoder process."""
         lease = flight.lease
-        began = time.monotonic()
+        began, began_at = time.monotonic(), self._parts.clock()
+        follow(parsed(lease.job.upload.trace))  # until the next job of this thread
         try:
             if self._parts.erased(lease.job):  # the settler acknowledges it and leaves no trace
                 message = "It was erased while it waited"
@@ -157,10 +172,12 @@ class Worker:
             answered = flight.known is not None and flight.known.status == "done"
             if not answered and lease.try_number <= self._limits.max_tries:
                 with self._parts.fetch(lease.job.upload) as path:
-                    flight.clip = self._parts.decode(lease, path)
+                    flight.clip = replace(self._parts.decode(lease, path), trace_id=trace_id_of(lease.job.upload.trace))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong with one job is that job's outcome
             flight.error = error
         flight.decode_s = time.monotonic() - began
+        kind = "" if flight.error is None else kind_of(flight.error)
+        flight.stages.append(Stage(StageName.DECODE, began_at, self._parts.clock(), error=kind))
 
     def _advance(self, timeout_s: float) -> None:
         """Wait for the next thing to finish, deal with it, and keep the model busy."""
@@ -210,6 +227,7 @@ class Worker:
         if isinstance(outcome, Retry):
             self._hand_back.expect(outcome.after_s)
         self._forget(flight)
+        self._parts.observers.ended(flight.lease)
 
     def _forget(self, flight: Flight) -> None:
         self._parts.keeper.let_go(flight.lease)
@@ -234,6 +252,7 @@ class Worker:
             and time.monotonic() < deadline
             and not self._hurry.is_set()
         ):
+            self._parts.observers.held(self.held)
             self._wait(self._limits.poll_s)
             self._unsettled.try_again()
             self._hand_back.try_again()

@@ -15,6 +15,7 @@ from earmark.domain import Failure, Job, Lease
 from earmark.errors import Unavailable, WorkerLost
 from earmark.log import event
 from earmark.ports import Clock, Queue
+from earmark.trace import trace_id_of
 from router.dead_letters.audit import Audit, log_act
 from router.dead_letters.changes import Terms, bury
 from router.dead_letters.letter import Act, DeadLetter, State
@@ -126,7 +127,8 @@ class Collector:
         self._dead.ack([lease for lease, each in stored if each.exception() is None])
         failed = [(lease, error) for lease, each in stored if (error := each.exception()) is not None]
         for lease, error in failed:
-            event(_log, "letter.store_failed", level=logging.WARNING, job_id=lease.job.id, error=str(error))
+            event(_log, "letter.store_failed", level=logging.WARNING, job_id=lease.job.id, error=str(error),
+                  trace_id=trace_id_of(lease.job.upload.trace))  # fmt: skip
             self._dead.release(lease)
         if failed:
             raise failed[0][1]
@@ -135,11 +137,12 @@ class Collector:
     def _store(self, lease: Lease) -> DeadLetter | None:
         """The letter as stored now; None where this burial was told before, or must leave no letter."""
         if self._erased(lease.job):
-            event(_log, "letter.erased", job_id=lease.job.id)
+            event(_log, "letter.erased", job_id=lease.job.id, trace_id=trace_id_of(lease.job.upload.trace))
             return None
 
         def rule(letter: DeadLetter | None) -> DeadLetter:
-            after = bury(letter, lease.job, history_of(lease), now=self._clock(), terms=self._terms, actor=self._actor)
+            job = lease.job.traced(None)  # a letter is read by other versions too, and a replay is a trace of its own
+            after = bury(letter, job, history_of(lease), now=self._clock(), terms=self._terms, actor=self._actor)
             for act in after.acts[len(letter.acts) if letter else 0 :]:  # it is quarantined
                 whose = [(after.id, after.tenant)]
                 self._audit.before(whose, act.action, at=act.at, actor=act.actor, reason=act.reason)

@@ -18,6 +18,7 @@ from earmark.domain import Job
 from earmark.errors import Unavailable
 from earmark.log import event
 from earmark.ports import Clock, Queue
+from earmark.trace import begun
 from earmark.vocabulary import Lane
 from router.dead_letters.audit import Audit, log_act
 from router.dead_letters.changes import Terms, claim, confirm, interrupt
@@ -201,7 +202,7 @@ class Replayer:
         self.progress.passed_over += len(claims) - len(claimed)
         jobs: dict[Lane, list[Job]] = defaultdict(list)
         for letter, _ in claimed:
-            jobs[letter.job.lane].append(letter.job)
+            jobs[letter.job.lane].append(letter.job.traced(begun().header))
         try:
             self._audit.append([letter for letter, _ in claimed])
             for lane, some in jobs.items():

@@ -15,6 +15,7 @@ from runtime.metrics.targets import Target, targets
 
 endpoints = APIRouter(tags=["health"])
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_TARGET: Final[dict[str, Any]] = {"targets": ["127.0.0.1:9100"], "labels": {"role": "worker"}}
 _EXAMPLE: Final[dict[str, Any]] = {
     "status": "degraded",
     "reasons": ["worker: none was heard of on this machine"],
@@ -59,9 +60,7 @@ class TargetLabels(Frozen):
 class TargetGroup(Frozen):
     """A process that serves figures, as Prometheus' `http_sd_configs` has it."""
 
-    model_config = Frozen.model_config | {
-        "json_schema_extra": {"example": {"targets": ["127.0.0.1:9100"], "labels": {"role": "worker"}}}
-    }
+    model_config = Frozen.model_config | {"json_schema_extra": {"example": _TARGET}}
     targets: tuple[str, ...] = Field(description="Host and port; the path is `/metrics`.")
     labels: TargetLabels
 
@@ -114,6 +113,7 @@ def metrics(request: Request) -> Response:
     operation_id="metrics_targets",
     summary="Where Prometheus finds all figures of this machine",
     response_model=list[TargetGroup],
+    responses={200: {"content": {"application/json": {"example": [_TARGET]}}}},
 )
 def metrics_targets(request: Request) -> Response:
     """The API itself and every process on its data folder that serves figures, for `http_sd_configs`."""

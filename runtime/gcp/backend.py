@@ -1,5 +1,6 @@
 """The backend on Google Cloud: Pub/Sub, Cloud Storage, BigQuery."""
 
+import os
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from runtime.backend import TEMPORARY, Backend
 from runtime.gcp.admissions import Admissions
 from runtime.gcp.catalogue import BigQueryCatalogue
 from runtime.gcp.claims import BucketClaims
-from runtime.gcp.clients import Clients
+from runtime.gcp.clients import PUBSUB_EMULATOR, Clients
 from runtime.gcp.events import Announcer, Notifier
 from runtime.gcp.names import BUCKETS, NOTICES, RESULTS, UPLOADS, Names, names_of
 from runtime.gcp.notifications import Notifications
 from runtime.gcp.object_store import GcsObjectStore
 from runtime.gcp.pubsub_queue import PubSubQueue
+from runtime.gcp.queue_watch import QueueWatch
 from runtime.gcp.setup import make_buckets, make_notifications, make_queues
 from runtime.gcp.signed_uploads import UploadSigner
 from runtime.gcp.spool import Spool
@@ -105,10 +107,14 @@ def connect_gcp(settings: Settings, clock: Clock) -> Backend:
         return None if short is None else address._replace(bucket=short)
 
     lanes, dead = {lane: cloud.queue(lane) for lane in Lane}, cloud.queue("dead")
+    names = [each.name for each in (*lanes.values(), dead)]
+    watch = QueueWatch(settings.gcp_project, {name: cloud.names.subscription(name) for name in names}, clock)
+    watched = {} if os.environ.get(PUBSUB_EMULATOR) else {name: partial(watch.depth, name) for name in names}
     return Backend(
         lanes=dict(lanes),
         dead=dead,
         depths={each.name: each.depth for each in (*lanes.values(), dead)},
+        watched=watched,
         results=results,
         state=cloud.state,
         warehouse=warehouse,

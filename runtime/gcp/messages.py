@@ -8,6 +8,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from earmark.domain import Failure, Job
 from earmark.fingerprint import fingerprint
+from earmark.trace import parsed
 from earmark.wire import Letter, decode_letter, encode_letter
 
 MESSAGES_MAX: Final = 1000
@@ -15,6 +16,8 @@ BYTES_MAX: Final = 9_000_000
 """Of one request; Pub/Sub takes 10 MB."""
 ATTRIBUTES_BYTES: Final = 1000
 """Room for the attributes of a message."""
+TRACE: Final = "traceparent"
+"""The attribute that W3C Trace Context names; OpenTelemetry reads it of any message."""
 UNDELIVERED: Final = "undelivered"
 """Kind of the failure of a message that Pub/Sub's own policy moved to the dead letters."""
 SOURCE_DELIVERIES: Final = "CloudPubSubDeadLetterSourceDeliveryCount"
@@ -22,8 +25,14 @@ SOURCE_SUBSCRIPTION: Final = "CloudPubSubDeadLetterSourceSubscription"
 
 
 def message_of(letter: Letter, job: Job) -> PubsubMessage:
-    """A letter as a message; its attributes are for people and filters, nothing reads them."""
+    """A letter as a message; its attributes are for people and filters, and nothing but the trace is read of them.
+
+    The trace is an attribute and not in the job itself, so that workers of an earlier version read new messages.
+    """
     attributes = {"job_id": job.id, "tenant": job.upload.tenant, "lane": str(job.lane)}
+    if job.upload.trace is not None:
+        attributes[TRACE] = job.upload.trace
+        letter = letter._replace(job=letter.job.traced(None))
     if job.exposure is not None:
         attributes |= {"experiment": job.exposure.experiment, "version": str(job.exposure.version), "arm": job.arm}
     if letter.history:
@@ -43,6 +52,9 @@ def letter_of(message: Any) -> Letter:
         InputRejected: it is no job.
     """
     letter = decode_letter(message.data)
+    context = parsed(message.attributes.get(TRACE))
+    if context is not None:
+        letter = letter._replace(job=letter.job.traced(context.header))
     deliveries = message.attributes.get(SOURCE_DELIVERIES)
     if deliveries is None:
         return letter

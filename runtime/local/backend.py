@@ -88,6 +88,7 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
         scratch=data / "scratch",
         results_place=str(data / "objects" / "results" / "analyses"),
         fetch=fetch_file,
+        mean_waiting_bytes=lambda lane: lanes[lane].mean_size_bytes(),
         short_name=lambda name: name if name in BUCKETS else None,
     )
 

@@ -37,6 +37,7 @@ DATA_FILES: Final = {
     "objects": "the stores of buckets",
     "scratch": "scratch",
     "workers": "names of workers; about no customer",
+    "metrics": "addresses of processes; about no customer",
     "access": "looks on their way into the audit log, under pseudonyms",
     PLANS: "plans",
 }

@@ -47,6 +47,8 @@ MALFORMED: Final = "malformed"
 """Rows whose body is no job are set aside under this name, bytes untouched, so that they stop nobody."""
 MAX_DEPTH: Final = 1_000_000
 """Jobs a queue holds before it refuses more."""
+SAMPLE: Final = 200
+"""Jobs at each end of a queue whose sizes are looked at."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -196,6 +198,16 @@ class LocalQueue:
             return QueueDepth(waiting=waiting, delayed=later - leased, leased=leased, oldest_age_s=age_s)
 
         return self._database.read(work)
+
+    def mean_size_bytes(self) -> float | None:
+        """Size of the audio of a waiting job: the mean over some of the oldest and some of the newest; None = no job.
+
+        Raises:
+            Unavailable: the queue cannot be reached.
+        """
+        values = (self.name, self._now_us(), SAMPLE) * 2
+        mean = self._database.read(lambda connection: connection.execute(sql.MEAN_SIZE, values).fetchone())[0]
+        return None if mean is None else float(mean)
 
     def close(self) -> None:
         """Close the file; later calls raise ``Unavailable``."""

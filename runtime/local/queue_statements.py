@@ -55,5 +55,13 @@ BURY: Final = (
 )
 BURY_AS_IS: Final = BURY.replace("json_insert(history, '$[#]', json(?))", "iif(? IS NULL, '', history)")
 """The same with a failure that the history ends with already."""
+MEAN_SIZE: Final = (
+    "SELECT avg(json_extract(CAST(body AS TEXT), '$.upload.size_bytes')) FROM ("
+    " SELECT * FROM (SELECT body FROM jobs WHERE queue = ? AND due_us <= ? ORDER BY due_us, number LIMIT ?)"
+    " UNION ALL"
+    " SELECT * FROM (SELECT body FROM jobs WHERE queue = ? AND due_us <= ? ORDER BY due_us DESC, number DESC LIMIT ?))"
+    " WHERE json_valid(CAST(body AS TEXT))"
+)
+"""Of the jobs due first and of those due last: a sample that costs the same however many wait."""
 WAITING: Final = "SELECT count(*), min(due_us) FROM jobs WHERE queue = ? AND due_us <= ?"
 LATER: Final = "SELECT count(*), count(token) FROM jobs WHERE queue = ? AND due_us > ?"

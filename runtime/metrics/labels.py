@@ -16,6 +16,7 @@ from earmark.errors import (
     WorkerLost,
 )
 from earmark.vocabulary import Lane, Origin, Tier
+from router.fate import Fate
 from runtime.metrics.metric import Label
 from workers.cascade import Reason, Refusal
 
@@ -49,7 +50,15 @@ STATE: Final = Label("state", "of a breaker", ("closed", "open", "half_open"))
 GPU: Final = Label("gpu", "number of the GPU on its machine")
 QUEUE: Final = Label("queue", "a queue", (*Lane, "dead"))
 PART: Final = Label("part", "what was looked at", ("queues", "dead_letters", "spend", "retention", "scaling"))
-FATE: Final = Label("fate", "what became of an upload", ("queued", "waiting_already", "known", "rejected"))
+FATE: Final = Label("fate", "what became of an upload", tuple(Fate))
 ROUTE: Final = Label("route", "template of a path of the API")
 METHOD: Final = Label("method", "HTTP method")
 STATUS_CLASS: Final = Label("status_class", "first digit of the answer, as `2xx`")
+
+
+def known_kind(kind: str) -> str:
+    """The value of ``KIND`` for the class of an error."""
+    return kind if kind in _KNOWN else OTHER
+
+
+_KNOWN: Final = frozenset(KINDS)

@@ -1,8 +1,8 @@
-"""Metrics of the router."""
+"""Metrics of the router; the first two are those of the API too, which routes what it takes."""
 
 from typing import Final
 
-from runtime.metrics.labels import FATE, LANE, ORIGIN
+from runtime.metrics.labels import FATE, KIND, LANE, ORIGIN
 from runtime.metrics.metric import Kind, Metric, Server
 
 ROUTED: Final = Metric(
@@ -22,7 +22,17 @@ ROUTED_BYTES: Final = Metric(
     (LANE,),
 )
 
+ARRIVALS_REJECTED: Final = Metric(
+    "earmark_arrivals_rejected_total",
+    Kind.COUNTER,
+    "objects",
+    "New objects of the upload bucket that cannot be heard.",
+    Server.ROUTER,
+    (KIND,),
+)
+
 OF_ROUTER: Final = (
     ROUTED,
     ROUTED_BYTES,
+    ARRIVALS_REJECTED,
 )

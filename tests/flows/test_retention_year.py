@@ -160,6 +160,7 @@ class Year:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_year_and_a_half(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing early, nothing late, a notice before each."""

@@ -24,6 +24,7 @@ from workers.fallback import Fallback
 from workers.keeper import Keeper
 from workers.lane_picker import LanePicker
 from workers.model_process import ModelProcess
+from workers.observer import Observers
 from workers.parts import WorkerLimits, WorkerParts
 from workers.primary import Arms, Primary
 from workers.second_opinion import SecondOpinion, regions_of
@@ -91,6 +92,8 @@ class World:
         """Models that no arm needs any more."""
         self.trials: list[TrialRow] = []
         self.shadow_arms: tuple[str, ...] = ()
+        self.observers = Observers()
+        """Hear what happens."""
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
 
@@ -143,6 +146,7 @@ class World:
             rows=SettledRows(self.limits.confidence_threshold, {Lane.HIGH: 1.0, Lane.LOW: 600.0}),
             shadows=Shadows(lane=self.lanes[Lane.LOW], arms=lambda _: self.shadow_arms, find_record=self.find),
             on_trial=self.trials.append,
+            observers=self.observers,
         )
 
     def arms(self) -> Arms:
@@ -182,8 +186,9 @@ class World:
                 arms=self.arms(),
                 settler=self.settler(),
                 clock=self.clock,
-                second=SecondOpinion(self.rules, self.fallback, self.bound_to),
+                second=SecondOpinion(self.rules, self.fallback, self.bound_to, self.clock),
                 degradation=self.degradation,
+                observers=self.observers,
             ),
             self.limits,
         )

@@ -9,7 +9,8 @@ import pytest
 
 from earmark.errors import Unavailable
 from runtime import readiness
-from runtime.backend import QueueDepth
+from runtime.metrics.exposition import Note
+from runtime.metrics.metric import Server
 from runtime.pulse import Pulse
 from runtime.readiness import Probe, Readiness
 from runtime.worker_name import own_name
@@ -131,8 +132,9 @@ def test_figures_name_routes_and_no_customers(api: ApiWorld) -> None:
         'earmark_api_requests_total{method="GET",route="unmatched",status_class="4xx"} 1.0',
         'earmark_api_request_seconds_count{method="POST",route="/v1/analyses"} 1.0',
         f"earmark_api_request_body_bytes_total {len(wav())}.0",
-        'earmark_queue_waiting{queue="high"} 1.0',
-        'earmark_queue_oldest_seconds{queue="low"} 0.0',
+        'earmark_uploads_routed_total{fate="queued",lane="high",origin="api"} 1.0',
+        f'earmark_uploads_routed_bytes_total{{lane="high"}} {len(wav())}.0',
+        'earmark_api_requests_total{method="DELETE",route="/v1/analyses/{analysis_id}",status_class="5xx"} 0.0',
         "earmark_api_requests_active 1.0",
     ):
         assert line in lines, page.text
@@ -141,16 +143,18 @@ def test_figures_name_routes_and_no_customers(api: ApiWorld) -> None:
     assert made not in page.text
 
 
-def test_a_queue_that_is_away_has_no_figures(api: ApiWorld) -> None:
-    """And the page is there all the same; it is looked at once in five seconds."""
-    looks: list[int] = []
+def test_prometheus_is_told_of_the_api_and_of_every_process_on_its_data(api: ApiWorld) -> None:
+    """In the form of http_sd_configs; the API is where it was asked."""
+    Note(api.settings.data, Server.WORKER, "127.0.0.1:9101").write()
+    answer = api.anybody().get("/metrics/targets")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == [
+        {"targets": ["testserver:80"], "labels": {"role": "api"}},
+        {"targets": ["127.0.0.1:9101"], "labels": {"role": "worker"}},
+    ]
 
-    def away() -> QueueDepth:
-        looks.append(1)
-        message = "away"
-        raise Unavailable(message)
 
-    metrics = type(api.parts.analyses.metrics)({"high": away})
-    for _ in range(3):
-        assert b'earmark_queue_waiting{queue="high"} NaN' in metrics.page()
-    assert looks == [1]
+def test_an_api_that_serves_figures_at_a_port_of_their_own_is_named_once(tmp_path: Path) -> None:
+    """By its note, as all others are."""
+    with ApiWorld(tmp_path, metrics_port=9100) as world:
+        assert world.anybody().get("/metrics/targets").json() == []

@@ -37,6 +37,9 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "batch show": READS,
     "calibrate": FILES,
     "config": READS,
+    "controller": READS,
+    "cost break-even": READS,
+    "cost report": READS,
     "dlq discard": ("dlq.discard",),
     "dlq list": ("dlq.expire", "dlq.quarantine"),  # it collects what was buried on the way
     "dlq replay": ("dlq.replay",),
@@ -73,6 +76,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "retention withdraw": ("retention.withdraw",),
     "review": ("review.add",),
     "route": ("uploads.route", "uploads.listen", "uploads.reconcile"),
+    "simulate": READS,
     "spend": READS,
     "status": READS,
     "submit": ("batch.make",),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark import log
+from earmark.trace import begun, following
 
 
 def logged(**fields: object) -> str:
@@ -75,3 +76,35 @@ def test_a_field_named_after_a_secret_is_blotted_out(style: Literal["json", "tex
     assert "hunter" not in stream.getvalue()
     assert "host/path" in stream.getvalue()
     assert "5" in stream.getvalue()
+
+
+def test_what_happens_while_a_trace_is_followed_has_its_id() -> None:
+    """Unless the line says itself which trace it is about."""
+    context = begun()
+    with following(context):
+        assert json.loads(logged(job_id="1"))["trace_id"] == context.trace_id
+        assert json.loads(logged(trace_id="another"))["trace_id"] == "another"
+    assert "trace_id" not in json.loads(logged(job_id="1"))
+
+
+def test_cloud_logging_understands_a_line() -> None:
+    """Severity, time, text and trace by the names it knows, beside our own; nothing of it elsewhere."""
+    stream, context = io.StringIO(), begun()
+    log.attach("info", "json", stream, project="acme-audio")
+    with following(context):
+        log.event(logging.getLogger("workers.test"), "job.tested", level=logging.WARNING, job_id="1")
+    line = json.loads(stream.getvalue())
+    assert (line["severity"], line["message"], line["time"]) == ("WARNING", "job.tested", line["at"])
+    assert line["logging.googleapis.com/trace"] == f"projects/acme-audio/traces/{context.trace_id}"
+    assert (line["event"], line["level"], line["job_id"]) == ("job.tested", "warning", "1")
+    assert not {"severity", "message", "logging.googleapis.com/trace"} & set(json.loads(logged()))
+
+
+@pytest.mark.parametrize("project", ["", "acme-audio"])
+def test_another_process_can_log_alike(project: str) -> None:
+    """What is attached is told as it was asked for."""
+    log.attach("warning", "json", io.StringIO(), project=project)
+    told = log.attached()
+    assert told == ("WARNING", "json", project)
+    told.again()
+    assert log.attached() == told

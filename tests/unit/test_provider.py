@@ -28,7 +28,8 @@ def test_what_ships_can_be_used() -> None:
     assert openai.output == "function"
     assert openai.key_variable == "OPENAI_API_KEY"
     assert openai.repair_model
-    assert all(getattr(openai.prices, name) > 0 for name in Prices.model_fields)
+    assert all(getattr(openai.prices, name) > 0 for name in Prices.model_fields if name != "as_of")
+    assert openai.prices.as_of is not None
     assert openai.regions == ()
     assert providers["vllm"].output == "structured_outputs"
     assert providers["vllm"].prices == Prices()

@@ -124,7 +124,10 @@ def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_workers_share_the_machine_as_promised() -> None:
     """Low gives way, high looks often, and without retention nothing deletes."""
     found = {role.name: role for role in up.roles(Settings(), 8080, "127.0.0.1", retention=False)}
-    assert list(found) == ["api", "router", "worker of high", "worker of low"]
-    assert found["worker of low"].environment == {"EARMARK_YIELDING": "true", "EARMARK_PREDICT_TIMEOUT_S": "1200.0"}
+    assert list(found) == ["api", "router", "worker of high", "worker of low", "controller"]
+    ports = {role.name: role.environment["EARMARK_METRICS_PORT"] for role in found.values()}
+    assert ports == {**dict.fromkeys(found, "-1"), "api": "0"}
+    low = {"EARMARK_YIELDING": "true", "EARMARK_PREDICT_TIMEOUT_S": "1200.0", "EARMARK_METRICS_PORT": "-1"}
+    assert found["worker of low"].environment == low
     assert float(found["worker of high"].environment["EARMARK_POLL_S"]) <= 0.02
     assert "retention" in [role.name for role in up.roles(Settings(), 8080, "127.0.0.1", retention=True)]

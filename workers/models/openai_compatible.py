@@ -177,7 +177,8 @@ class OpenAICompatible:
         for clip, reply in zip(clips, replies, strict=True):
             if reply.error is not None:  # None says nothing of the reason, so it is told here
                 event(_log, "provider.gave_no_answer", level=logging.WARNING, provider=self.name, job_id=clip.job_id,
-                      error=reply.error.kind, reason=str(reply.error), cost_usd=round(reply.cost_usd, 6))  # fmt: skip
+                      trace_id=clip.trace_id, error=reply.error.kind, reason=str(reply.error),
+                      cost_usd=round(reply.cost_usd, 6))  # fmt: skip
         errors = [reply.error for reply in replies]
         at_fault = Unavailable if len(clips) == 1 else (Unavailable, TimedOut)  # one clip alone may be what takes long
         if errors and all(isinstance(error, at_fault) for error in errors):

@@ -39,6 +39,8 @@ class Prices(Frozen):
     text_out: Price = 0.0
     audio_out: Price = 0.0
     """Should a model speak although it is asked to write."""
+    as_of: date | None = None
+    """Day on which somebody looked them up; ``None`` = nobody wrote that down."""
 
 
 class Provider(Frozen):

@@ -1,0 +1,92 @@
+"""``parts_of``: what the controller looks at, from the adapters of a backend."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from earmark.ports import Clock
+from earmark.settings import Settings
+from runtime.backend import Backend
+from runtime.cascading import make_spend
+from runtime.controller import Figure, Part
+from runtime.metrics import of_controller as shown
+from runtime.metrics.labels import KINDS, PART, known_kind
+from runtime.retention_desk import open_desk
+from runtime.retention_status import figures_of, health_of
+from runtime.scaling_view import open_scaling
+from runtime.waiting_letters import WaitingLetters
+
+RETENTION_EVERY_S: Final = {"local": 60.0, "gcp": 300.0}
+"""Seconds for which a look at retention stands, by backend: in BigQuery each look costs money."""
+LETTERS_EVERY_S: Final = {"local": 0.0, "gcp": 60.0}
+"""The same of the dead letters, whose bucket is listed each time."""
+QUEUES_WITHIN_S: Final = 30.0
+"""Cloud Monitoring may take twenty."""
+RETENTION_WITHIN_S: Final = 60.0
+LETTERS_WITHIN_S: Final = 60.0
+"""The first look reads every letter."""
+QUEUES, LETTERS, SPEND, RETENTION, SCALING = PART.values
+
+
+@contextmanager
+def open_parts(settings: Settings, backend: Backend, clock: Clock) -> Iterator[list[Part]]:
+    """The parts; leaving the context ends their threads.
+
+    Raises:
+        ConfigurationError: a file that the settings name cannot be used.
+    """
+    with ExitStack() as stack:
+        letters = stack.enter_context(WaitingLetters(backend.state))
+        spend, desired = make_spend(settings, backend, clock), open_scaling(settings, backend, clock)
+
+        def scaling() -> Iterator[Figure]:
+            for lane, each in desired().items():
+                yield Figure(shown.DESIRED_WORKERS, each.workers, (lane,))
+                yield Figure(shown.FAILOVER, each.failover, (lane,))
+                for metric, value in (
+                    (shown.ARRIVALS, each.arrivals_per_s),
+                    (shown.SERVICE_S, each.service_s),
+                    (shown.QUEUE_AUDIO, each.waiting_audio_s),
+                ):
+                    if value is not None:
+                        yield Figure(metric, value, (lane,))
+
+        def spent() -> list[Figure]:
+            today, cap = spend.today(), settings.fallback_daily_usd
+            return [Figure(shown.SPENT, today), Figure(shown.SPEND_CAP, cap)]
+
+        def retention() -> list[Figure]:
+            desk = open_desk(settings, backend, clock, senders={})  # a new one each time, for a desk remembers
+            return [Figure(metric, value) for metric, value in figures_of(health_of(desk))]
+
+        name = settings.backend
+        yield [
+            Part(QUEUES, lambda: list(_queues(backend)), within_s=QUEUES_WITHIN_S),
+            Part(SPEND, spent),
+            Part(SCALING, lambda: list(scaling())),
+            Part(LETTERS, lambda: _letters(letters, clock), LETTERS_EVERY_S[name], LETTERS_WITHIN_S),
+            Part(RETENTION, retention, RETENTION_EVERY_S[name], RETENTION_WITHIN_S),
+        ]
+
+
+def _queues(backend: Backend) -> Iterator[Figure]:
+    """Each queue; what it cannot tell has no figure."""
+    for queue, look in backend.depths.items():
+        depth = look()
+        yield Figure(shown.QUEUE_LEASED, depth.leased, (queue,))
+        if depth.waiting is not None:
+            yield Figure(shown.QUEUE_WAITING, depth.waiting, (queue,))
+        if depth.oldest_age_s is not None:
+            yield Figure(shown.QUEUE_OLDEST, depth.oldest_age_s, (queue,))
+
+
+def _letters(letters: WaitingLetters, clock: Clock) -> list[Figure]:
+    """Those that wait for a person: how many of each class, and how old the oldest is."""
+    waiting = list(letters.look())
+    by_kind = Counter(known_kind(letter.kind) for letter in waiting)
+    ages_s = [(clock() - letter.buried_at).total_seconds() for letter in waiting]
+    return [
+        *(Figure(shown.DEAD_LETTERS, by_kind[kind], (kind,)) for kind in KINDS),
+        Figure(shown.DEAD_LETTER_OLDEST, max([0.0, *ages_s])),
+    ]

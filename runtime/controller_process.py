@@ -1,0 +1,76 @@
+"""``run_controller``: the process that looks at what all others share, and shows it to Prometheus."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from earmark.clock import utc_now
+from earmark.settings import Settings
+from runtime import exit_status
+from runtime.backend import Backend
+from runtime.controller import Controller, Seen
+from runtime.controller_parts import RETENTION_WITHIN_S, open_parts
+from runtime.dlq_desk import say
+from runtime.metrics.exposition import serving_metrics
+from runtime.metrics.metric import Server
+from runtime.retention_output import print_table
+from runtime.signals import stoppable
+from runtime.wiring import connect
+
+_ANY_PORT: Final = -1
+
+
+def run_controller(settings: Settings) -> int:
+    """Look every few seconds until SIGTERM or Ctrl-C; returns the exit status.
+
+    Where no port is set for the figures it takes any that is free, for a controller that shows nothing is none.
+
+    Raises:
+        ConfigurationError: the port is taken, or a setting is wrong.
+    """
+    backend, registry = connect(settings), CollectorRegistry()
+    served = settings if settings.metrics_port else settings.model_copy(update={"metrics_port": _ANY_PORT})
+    with stoppable() as stop, open_parts(settings, backend, utc_now) as parts:
+        controller = Controller(parts)
+        registry.register(controller)
+        with serving_metrics(served, Server.CONTROLLER, registry):
+            while not stop.is_set():
+                controller.run_once()
+                stop.wait(settings.controller_every_s)
+    return 0
+
+
+def look_once(settings: Settings, *, as_json: bool) -> int:
+    """Print what there is to see, a figure a line; exit status 3 where a part cannot be seen."""
+    backend: Backend = connect(settings)
+    with open_parts(settings, backend, utc_now) as parts:
+        patient = [replace(part, within_s=RETENTION_WITHIN_S) for part in parts]
+        seen = Controller(patient).run_once(wait_s=RETENTION_WITHIN_S)
+    if as_json:
+        sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in _lines(seen)))
+    else:
+        figures = [figure for each in seen for figure in each.figures]
+        rows: list[list[object]] = [
+            [figure.metric.name, _shown(figure.label_values), f"{figure.value:g}"] for figure in figures
+        ]
+        print_table(["metric", "labels", "value"], rows)
+    unseen = [each for each in seen if each.looked_at is None]
+    for each in unseen:
+        say(f"{each.part} cannot be seen: {each.why}")
+    return exit_status.SOME_NOT_DONE if unseen else 0
+
+
+def _shown(labels: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in labels.items())
+
+
+def _lines(seen: Sequence[Seen]) -> list[dict[str, object]]:
+    return [
+        {"metric": figure.metric.name, "labels": figure.label_values, "value": float(figure.value)}
+        for each in seen
+        for figure in each.figures
+    ]

@@ -1,0 +1,156 @@
+"""``read_trace``: a trace from lines of JSON or CSV; a line that is no arrival is named by number and left out."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from earmark.errors import ConfigurationError
+from earmark.vocabulary import Lane
+from scaling.trace import Gathering, Trace
+
+LINE_MOST: Final = 10_000
+"""Characters of a line."""
+AT_MOST_S: Final = 1e11
+"""Seconds since 1970 in some thousands of years."""
+AUDIO_MOST_S: Final = 86_400.0
+SPAN_MOST_S: Final = 366 * 86_400.0
+NAMED: Final = 20
+"""So many faults are kept; the rest is counted."""
+EXAMPLE: Final = (
+    'A line is {"at_s": 0.5, "lane": "high", "audio_s": 12}, or CSV with a header that says at_s,lane,audio_s.'
+)
+COLUMNS: Final = ("at_s", "lane", "audio_s")
+PROGRESS_EVERY: Final = 20_000
+
+_LANES: Final = {lane.value: lane for lane in Lane}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that is no arrival."""
+
+    line: int
+    """Its number, from 1."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read."""
+
+    trace: Trace
+    faults: tuple[Fault, ...]
+    """The first ones."""
+    faulty: int
+    """All of them."""
+
+
+def read_trace(lines: Iterable[str], progress: Callable[[int], None] = lambda _: None) -> Read:
+    """Read a trace, in any order; ``at_s`` may count from anything, as from 1970.
+
+    Args:
+        lines: JSON objects with ``at_s``, ``lane`` and ``audio_s``, or CSV whose header names these, among others.
+        progress: is told the number of the line now and then.
+
+    Raises:
+        ConfigurationError: no line is an arrival, or the arrivals span more than a year.
+    """
+    gathering, faults, faulty, taken, last = Gathering(), list[Fault](), 0, 0, 0
+    for number, found in _arrivals(lines):
+        last = number
+        if number % PROGRESS_EVERY == 0:
+            progress(number)
+        if isinstance(found, str):
+            faulty += 1
+            if len(faults) < NAMED:
+                faults.append(Fault(number, found))
+        else:
+            gathering.add(*found)
+            taken += 1
+    progress(last)
+    if not taken:
+        why = f"; the first fault is in line {faults[0].line}: {faults[0].why}" if faults else ", it is empty"
+        message = f"The trace has no arrivals{why}.  {EXAMPLE}"
+        raise ConfigurationError(message)
+    trace = gathering.trace()
+    if trace.end_s > SPAN_MOST_S:
+        message = (
+            f"The trace spans {trace.end_s / 86_400:,.0f} days, {SPAN_MOST_S / 86_400:.0f} at most: is an `at_s` among "
+            "them in milliseconds, or without its date?"
+        )
+        raise ConfigurationError(message)
+    return Read(trace, tuple(faults), faulty)
+
+
+def _arrivals(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Lane, float, float] | str]]:
+    """Each line that is not empty: its number, and the arrival or what is wrong with it."""
+    columns: dict[str, int] | None = None
+    is_csv: bool | None = None
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip("\ufeff \t\r\n\x00")
+        if not line:
+            continue
+        if len(line) > LINE_MOST:
+            yield number, f"it has more than {LINE_MOST:,} characters"
+            continue
+        if is_csv is None:
+            is_csv = not line.startswith(("{", "["))
+            if is_csv:
+                columns = _columns(line)
+                if columns is None:
+                    yield number, f"a CSV begins with a header that names {', '.join(COLUMNS)}"
+                continue
+        yield number, _of_csv(line, columns) if is_csv else _of_json(line)
+
+
+def _columns(line: str) -> dict[str, int] | None:
+    names = [name.strip().lower() for name in next(csv.reader([line]), [])]
+    return {name: names.index(name) for name in COLUMNS} if all(name in names for name in COLUMNS) else None
+
+
+def _of_csv(line: str, columns: dict[str, int] | None) -> tuple[Lane, float, float] | str:
+    if columns is None:
+        return "there is no header"
+    try:
+        fields = line.split(",") if '"' not in line else next(csv.reader([line], strict=True))
+        at, lane, audio = (fields[columns[name]].strip() for name in COLUMNS)
+        at_s, audio_s = float(at), float(audio)
+    except (csv.Error, StopIteration):
+        return "it is no CSV"
+    except IndexError:
+        return "it has fewer columns than the header"
+    except ValueError:
+        return "at_s and audio_s must be numbers"
+    return _checked(at_s, lane, audio_s)
+
+
+def _of_json(line: str) -> tuple[Lane, float, float] | str:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return "it is no JSON"
+    if not isinstance(found, dict):
+        return "it is no JSON object"
+    missing = [name for name in COLUMNS if name not in found]
+    if missing:
+        return f"{missing[0]} is missing"
+    at_s, lane, audio_s = found["at_s"], found["lane"], found["audio_s"]
+    if type(at_s) not in {int, float} or type(audio_s) not in {int, float}:
+        return "at_s and audio_s must be numbers"
+    try:
+        return _checked(float(at_s), lane, float(audio_s))
+    except OverflowError:
+        return "at_s and audio_s must be numbers that can be"
+
+
+def _checked(at_s: float, lane: object, audio_s: float) -> tuple[Lane, float, float] | str:
+    if not (isinstance(lane, str) and lane in _LANES):
+        return f"lane must be {' or '.join(_LANES)}"
+    if not 0 <= at_s <= AT_MOST_S:  # not true of NaN either
+        return "at_s must not be negative" if math.isfinite(at_s) and at_s < 0 else "at_s must be a time in seconds"
+    if not 0 <= audio_s <= AUDIO_MOST_S:
+        return f"audio_s must be from 0 to {AUDIO_MOST_S:,.0f}"
+    return _LANES[lane], at_s, audio_s
