@@ -65,7 +65,7 @@ def half_a_promise(trace: Trace, policy: Policy) -> dict[Lane, float]:
 
 
 def as_dear(outcome: Outcome, policy: Policy) -> dict[Lane, int]:
-    """The smallest fixed fleet of each lane with the GPU hours of an outcome; a twentieth of a worker may be missing."""
+    """The smallest fixed fleet of each lane with the GPU hours of an outcome, but for a twentieth of a worker."""
     hours = max(outcome.seconds / HOUR_S, 1e-9)
     return {
         lane: min(policy.lanes[lane].cap, max(1, math.ceil(each.gpu_hours / hours - 0.05)))
