@@ -12,6 +12,7 @@ from runtime.cascading import make_spend
 from runtime.controller import Figure, Part
 from runtime.metrics import of_controller as shown
 from runtime.metrics.labels import KINDS, PART, known_kind
+from runtime.queue_depths import told_depth
 from runtime.retention_desk import open_desk
 from runtime.retention_status import figures_of, health_of
 from runtime.scaling_view import open_scaling
@@ -72,8 +73,8 @@ def open_parts(settings: Settings, backend: Backend, clock: Clock) -> Iterator[l
 
 def _queues(backend: Backend) -> Iterator[Figure]:
     """Each queue; what it cannot tell has no figure."""
-    for queue, look in backend.depths.items():
-        depth = look()
+    for queue in backend.depths:
+        depth = told_depth(backend, queue)
         yield Figure(shown.QUEUE_LEASED, depth.leased, (queue,))
         if depth.waiting is not None:
             yield Figure(shown.QUEUE_WAITING, depth.waiting, (queue,))

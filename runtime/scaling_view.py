@@ -12,6 +12,7 @@ from earmark.vocabulary import Lane
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
 from runtime.failover_flag import FailoverFlag
+from runtime.queue_depths import told_depth
 from runtime.scaling_memory import ScalingMemory
 from runtime.scaling_rows import Ended, ScalingRows
 from scaling.controller import Controller
@@ -86,17 +87,13 @@ class ScalingView:
         )
 
     def _depth(self, lane: Lane) -> QueueDepth:
-        """What the queue tells; what it does not, whoever watches it does, some minutes late."""
-        depth = self._backend.depths[lane]()
-        if depth.waiting is not None or lane not in self._backend.watched:
-            return depth
+        """As far as it can be told: where nobody can be asked who watches the queue, what it says itself."""
         try:
-            watched = self._backend.watched[lane]()
+            return told_depth(self._backend, lane)
         except (Unavailable, ConfigurationError) as error:
+            depth = self._backend.depths[lane]()
             self._failed(f"watched {lane}", error)
             return depth
-        undelivered = None if watched.waiting is None else max(0, watched.waiting - depth.leased)
-        return QueueDepth(undelivered, None, depth.leased, watched.oldest_age_s)
 
     def _audio_s(self, lane: Lane, waiting: int) -> float | None:
         """Seconds of audio that wait, from the sizes of what waits and what a second weighed lately."""

@@ -11,7 +11,7 @@ locals {
   }
 
   everybody = keys(local.components)
-  # The controller only looks.
+  # The controller changes nothing of a customer's.
   all_but_controller = [for name in local.everybody : name if name != "controller"]
 
   # A worker puts a message back that was delivered too often, hears again in the shadow on the low lane, and buries.
@@ -65,9 +65,9 @@ locals {
       use  = ["api", "retention"]
       view = ["dlq", "worker-high", "worker-low"]
     }
+    # The controller remembers what it asked for, and says when the fallback is to help out.
     state = {
-      use  = local.all_but_controller
-      view = ["controller"]
+      use = local.everybody
     }
     # Links are added and read, never changed; nobody has a role that could.
     audit = {
