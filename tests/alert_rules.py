@@ -1,5 +1,6 @@
 """The rules of alerts and their tests, as they are written."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +52,11 @@ def rules() -> Iterator[Rule]:
 def alerts() -> list[Rule]:
     """Those that alert."""
     return [rule for rule in rules() if rule.alerts]
+
+
+def sections() -> dict[str, str]:
+    """Names of the sections of the runbooks about alerts, with their texts."""
+    text = RUNBOOKS.read_text(encoding="utf-8")
+    parts = re.split(r"^### (Earmark\w+)$", text, flags=re.MULTILINE)[1:]
+    ends = [re.split(r"^## ", part, maxsplit=1, flags=re.MULTILINE)[0] for part in parts[1::2]]
+    return dict(zip(parts[::2], ends, strict=True))

@@ -29,14 +29,17 @@ def test_alerts_fire_and_are_silent(path: Path) -> None:
 
 def test_both_sides_of_every_alert_are_tried() -> None:
     """Each severity of each alert fires in some test, and is looked at and silent in another moment."""
-    fires, silent = set(), set()
+    fires: set[tuple[str, str]] = set()
+    silent: set[tuple[str, str]] = set()
     names = {(each.name, each.severity) for each in alerts()}
     for path in TESTS:
         for test in read(path)["tests"]:
             for look in test.get("promql_expr_test", []):
                 expected = [sample["labels"] for sample in look["exp_samples"]]
                 for name, severity in names:
-                    told = [labels for labels in expected if f'"{name}"' in labels and f'severity="{severity}"' in labels]
+                    told = [
+                        labels for labels in expected if f'"{name}"' in labels and f'severity="{severity}"' in labels
+                    ]
                     fires.update({(name, severity)} if any('"firing"' in labels for labels in told) else ())
                     looked = f'"{name}"' in look["expr"] or look["expr"] == "ALERTS"
                     silent.update({(name, severity)} if looked and not told else ())
