@@ -100,6 +100,8 @@ def _shipped(analysis: Analysis) -> str:
 def _summary(analysis: Analysis) -> str:
     provenance = analysis.provenance
     fallback_usd = sum(route.cost_usd for route in provenance.routes)
+    machine_usd = provenance.machine_usd
+    of_it = f", ${machine_usd:.5f} of it the primary's time" if machine_usd else ""
     confidence = "unknown" if analysis.confidence is None else f"{analysis.confidence:.0%}"
     heard = f"{provenance.covered_s:g} of {analysis.technical.duration_s:.1f} s heard"
     if provenance.fallback_covered_s:
@@ -107,5 +109,6 @@ def _summary(analysis: Analysis) -> str:
     return (
         f"record: confidence {confidence}{', for review' if provenance.review else ''}; {heard}; "
         f"calibration {provenance.calibration or _shipped(analysis)}; "
-        f"fallback {provenance.fallback_model or 'not asked'}, ${fallback_usd:.5f}; cost ${analysis.cost_usd:.5f}\n"
+        f"fallback {provenance.fallback_model or 'not asked'}, ${fallback_usd:.5f}; "
+        f"cost ${analysis.cost_usd:.5f}{of_it}\n"
     )

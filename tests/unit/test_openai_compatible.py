@@ -38,7 +38,7 @@ from workers.breaker import Breaker
 from workers.model_process import ModelProcess
 from workers.models.answer import FIELDS
 from workers.models.openai_compatible import OpenAICompatible, load, version_of
-from workers.models.provider import Provider, load_providers
+from workers.models.provider import Prices, Provider, load_providers
 from workers.reply import Reply
 
 KEY = "sk-SENTINEL-9f8e7d6c5b4a"
@@ -590,9 +590,12 @@ def test_a_missing_key_is_told_at_once(server: OpenAIServer, value: str | None) 
 
 
 def test_check_is_content_with_a_provider_that_has_the_models(make: Make, caplog: pytest.LogCaptureFixture) -> None:
-    """And warns of one that is turned off soon."""
+    """And warns of one that is turned off soon, and of prices that are old."""
     make().check()
     assert not caplog.records
+    make(prices=Prices(as_of=date(2025, 1, 1))).check()
+    assert [record.getMessage() for record in caplog.records] == ["provider.prices_old"]
+    caplog.clear()
     make(retires=date(2026, 1, 1)).check()
     assert [record.getMessage() for record in caplog.records] == ["provider.model_retires"]
 

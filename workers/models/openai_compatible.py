@@ -39,7 +39,7 @@ from workers.models.chat_request import answer_tokens, question_tokens
 from workers.models.exchange import Exchange, Heard
 from workers.models.prices import estimated_usd
 from workers.models.prompt import prompt_version
-from workers.models.provider import Provider
+from workers.models.provider import FRESH_DAYS, Provider
 from workers.models.window_merge import WindowAnswer, merge_windows
 from workers.models.windows import LEAST_S, SEARCH_S, WINDOW_S, Window, covered_s, heard, speech_windows, spread_windows
 from workers.reply import Reply, Usage
@@ -122,7 +122,7 @@ class OpenAICompatible:
         return f"OpenAICompatible({self.name})"
 
     def check(self) -> None:
-        """Ask whether the provider has the models that are set, and warn of one that is turned off soon.
+        """Ask whether the provider has the models that are set, and warn of one that is turned off soon, or old prices.
 
         Raises:
             ConfigurationError: it has not, or refuses the key; names what to set.
@@ -134,6 +134,10 @@ class OpenAICompatible:
         if days is not None and days <= WARNED_DAYS:
             event(_log, "provider.model_retires", level=logging.WARNING, provider=self.name, model=self.provider.model,
                   retires=str(self.provider.retires), days_left=days)  # fmt: skip
+        age = self.provider.prices_age_days(datetime.now(UTC).date())
+        if age is not None and age > FRESH_DAYS:
+            event(_log, "provider.prices_old", level=logging.WARNING, provider=self.name, model=self.provider.model,
+                  as_of=str(self.provider.prices.as_of), days=age)  # fmt: skip
         check_provider(self._client, self.provider)
 
     def estimate_usd(self, clip: Clip, fields: Collection[str]) -> float:

@@ -23,6 +23,8 @@ SHIPPED: Final = Path(__file__).with_name("providers.toml")
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _VARIABLE = re.compile(r"^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$")
+FRESH_DAYS: Final = 366
+"""Prices that were looked up longer ago are used with a warning: costs and caps are reckoned by them."""
 LEAST_KEY_CHARS: Final = 20
 LEAST_KEY_DIGITS: Final = 8
 """A word of at least so many characters and digits is a key and no variable's name; so is one in mixed case."""
@@ -133,6 +135,10 @@ class Provider(Frozen):
     def days_left(self, today: date) -> int | None:
         """Days until the model is turned off, negative when it was; None = not known to be."""
         return None if self.retires is None else (self.retires - today).days
+
+    def prices_age_days(self, today: date) -> int | None:
+        """Days since its prices were looked up; None = it has none, or nobody wrote that down."""
+        return None if self.prices.as_of is None else (today - self.prices.as_of).days
 
 
 def _looks_like_a_key(variable: str) -> bool:

@@ -80,6 +80,7 @@ class Qwen2Audio:
             ModelUnavailable: the network fails its self-test.
         """
         self.version = version
+        self.hardware = network.hardware
         self._network = network
         self._windows = windows
         self._speech_windows = speech

@@ -61,6 +61,12 @@ class Network:
         return from_tokenizer(self.tokenizer, n_vocab=self.vocabulary, eos_token=self.ends)
 
     @property
+    def hardware(self) -> str:
+        """The GPU it computes on, as its driver names it; empty = there is none."""
+        device = self.model.device
+        return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else ""
+
+    @property
     def commit(self) -> str:
         """The commit on the hub it was loaded from; empty for a folder."""
         return str(getattr(self.model.config, "_commit_hash", None) or "")
