@@ -19,7 +19,7 @@ from infra.grafana.drawing.page import page
 from runtime.local.warehouse import LocalWarehouse
 from tests.panels import local_query
 from tests.servers import told_in_one_line
-from tests.servers.watched import EXPERIMENT, VERSION, Watched, examples, sound, until, watched
+from tests.servers.watched import EXPERIMENT, VERSION, Watched, damaged, examples, sound, until, watched
 
 FOLDER = Path(__file__).parents[2] / "docs" / "dashboards"
 LOAD_S = 240.0
@@ -43,14 +43,16 @@ def _load(system: Watched) -> None:
     files = list(examples().items())
     while time.monotonic() - began < LOAD_S:
         waves += 1
-        pause_s = 6.0 if waves % 8 < 5 else 0.5  # noqa: PLR2004  # three waves of eight come close upon each other
+        pause_s = 6.0 if waves % 8 < 5 else 0.5  # three waves of eight come close upon each other
         system.send_some(2)
         system.send(sound(1), "audio/wav")
         if waves % 5 == 0:
             name, content = files[waves % len(files)]
             system.send(content, f"audio/{name.rpartition('.')[2]}")
         if waves % 12 == 0:
-            system.submit({f"{n}.wav": sound(10_000 * waves + n) for n in range(20)} | {"no.wav": sound(waves)[:30]})
+            system.submit(
+                {f"{n}.wav": sound(10_000 * waves + n) for n in range(20)} | {"no.wav": damaged(10_000 + waves)}
+            )
         threading.Event().wait(pause_s)
     until(lambda: not system.command.busy(), 120)
 
@@ -75,7 +77,9 @@ def _draw(system: Watched, folder: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
     for board in BOARDS:
         path = FOLDER / f"{board.uid}.svg"
-        path.write_text(page(board, answer, start, end), encoding="utf-8")
+        path.write_text(
+            page(board, answer, start, end, {"experiment": EXPERIMENT, "version": str(VERSION)}), encoding="utf-8"
+        )
         _say(f"{path.name}: {path.stat().st_size // 1024} KiB")
     warehouse.close()
 

@@ -3,7 +3,6 @@
 The program is Debian's: on the path, or in ``.tools`` where ``make .tools/promtool`` puts it.
 """
 
-import json
 import shutil
 import subprocess
 import time
@@ -12,10 +11,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import yaml
 
 from tests.servers import free_port, missing
 
 ROOT = Path(__file__).parents[2]
+OURS = ROOT / "infra" / "prometheus"
+USUAL = "http://127.0.0.1:8080"
+"""Where that configuration expects the API."""
 START_S = 30.0
 STEP_S = 1.0
 
@@ -31,27 +34,25 @@ def prometheus_program() -> Path:
 class PrometheusServer:
     """One that scrapes what an address lists."""
 
-    def __init__(self, program: Path, folder: Path, targets_url: str, *, scrape_s: float = STEP_S) -> None:
-        """Start it; it is not ready yet.
+    def __init__(self, program: Path, folder: Path, api: str, *, scrape_s: float = STEP_S) -> None:
+        """Start it with our own configuration and rules, quicker; it is not ready yet.
 
         Args:
             program: to run.
             folder: for its configuration and its data, which it makes.
-            targets_url: what lists the targets, as ``http_sd_configs`` wants it.
-            scrape_s: seconds between two scrapes, and between two looks at that list.
+            api: address of the API, which lists the targets.
+            scrape_s: seconds between two scrapes, two looks at that list, and two looks at the rules.
         """
         folder.mkdir(parents=True, exist_ok=True)
         every = f"{scrape_s:g}s"
-        found_there = {"url": targets_url, "refresh_interval": every}
+        ours = yaml.safe_load((OURS / "prometheus.yml").read_text(encoding="utf-8"))
+        ours["global"] = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
+        ours["rule_files"] = [str(OURS / name) for name in ours["rule_files"]]
+        del ours["alerting"]
+        [found_there] = ours["scrape_configs"][0]["http_sd_configs"]
+        found_there.update(url=found_there["url"].replace(USUAL, api), refresh_interval=every)
         configuration = folder / "prometheus.yml"
-        configuration.write_text(
-            json.dumps(
-                {
-                    "global": {"scrape_interval": every, "scrape_timeout": every},
-                    "scrape_configs": [{"job_name": "earmark", "http_sd_configs": [found_there]}],
-                }
-            )
-        )
+        configuration.write_text(yaml.safe_dump(ours), encoding="utf-8")
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         self._log = (folder / "log").open("wb")
@@ -85,6 +86,11 @@ class PrometheusServer:
         """
         asked = {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:g}"}
         return self._result("/api/v1/query_range", asked)
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule with its ``health``: ``ok``, ``unknown`` until it was looked at, or ``err`` with ``lastError``."""
+        groups = self._client.get("/api/v1/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
 
     def _result(self, path: str, asked: dict[str, str]) -> list[dict[str, Any]]:
         answer = self._client.post(path, data=asked).json()

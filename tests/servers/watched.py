@@ -75,13 +75,13 @@ class Watched:
         """So many short sounds, no two alike, each fourth of them cut off in the middle of its head."""
         for _ in range(count):
             self.sent += 1
-            content = sound(self.sent)
-            self.send(content[:30] if self.sent % 4 == 0 else content, "audio/wav", wait_s=wait_s)
+            made = damaged if self.sent % 4 == 0 else sound
+            self.send(made(self.sent), "audio/wav", wait_s=wait_s)
 
     def submit(self, files: Mapping[str, bytes]) -> None:
-        """A batch of the customer's that pays nothing."""
+        """A batch of the customer's that pays nothing, which the router feeds."""
         self.sent += 1
-        _submit(self.command, self.folder / f"batch-{self.sent}", files)
+        _submit(self.command, self.folder / f"batch-{self.sent}", files, "--no-feed")
 
     def roles(self) -> dict[str, int]:
         """How many processes of each role Prometheus is told of."""
@@ -109,6 +109,7 @@ def watched(folder: Path, batch: Mapping[str, bytes]) -> Iterator[Watched]:
             scaling_policy=str(policy),
             retry_delay_s="0.2",
             model_threads="1",
+            model_usd_per_hour="0.85",
             log_level="warning",
         )
         for arguments in (
@@ -123,7 +124,7 @@ def watched(folder: Path, batch: Mapping[str, bytes]) -> Iterator[Watched]:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         process = stack.enter_context(command.started("up", "--port", str(port), log=True))
-        prometheus = stack.enter_context(PrometheusServer(program, folder / "prometheus", f"{address}/metrics/targets"))
+        prometheus = stack.enter_context(PrometheusServer(program, folder / "prometheus", address))
         made = Watched(command, process, address, key, folder, prometheus, provider)
         prometheus.wait_ready()
         until(lambda: _up(made))
@@ -147,16 +148,21 @@ def sound(seed: int, seconds: float = 1.5) -> bytes:
     return wav((0.3 * np.sin(2 * np.pi * (200 + 17 * seed) * at) + noise)[None, :].astype(np.float32))
 
 
+def damaged(seed: int) -> bytes:
+    """A WAV file that ends within its head, another one for each seed."""
+    return sound(seed)[:30] + seed.to_bytes(4)
+
+
 def examples() -> dict[str, bytes]:
     """The examples by their names."""
     return {path.name: path.read_bytes() for path in sorted(EXAMPLES.iterdir()) if path.suffix not in {".md", ""}}
 
 
-def _submit(command: Command, folder: Path, files: Mapping[str, bytes]) -> None:
+def _submit(command: Command, folder: Path, files: Mapping[str, bytes], *more: str) -> None:
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    done = command.run("submit", folder, "--tenant", "small")
+    done = command.run("submit", folder, "--tenant", "small", *more)
     assert done.returncode == 0, done.stderr
 
 
