@@ -1,5 +1,7 @@
 #!/bin/sh
 # Builds all images, pushes them, and prints a line for each, NAME DIGEST:  push.sh REGISTRY [NAME…] > digests.txt
+# Tags are commits, and cannot be moved: what the registry has of this commit is named and not built again, so a push
+# that ended half-way goes on where it was.
 # WEIGHTS names a folder with Qwen2-Audio's weights, which worker-gpu and vllm take along; they are not built without.
 set -eu
 registry=$1
@@ -27,9 +29,25 @@ if [ $# = 0 ]; then
     [ -z "${WEIGHTS:-}" ] || set -- "$@" worker-gpu vllm
 fi
 
+report() { # NAME DIGEST
+    case $2 in
+    sha256:????????????????????????????????????????????????????????????????) echo "$1 $2" ;;
+    *)
+        echo "push.sh: docker named no digest of $1: '$2'" >&2
+        exit 1
+        ;;
+    esac
+}
+
 metadata=$(mktemp)
 trap 'rm -f "$metadata"' EXIT
 for name in "$@"; do
+    tag=$registry/$name:$revision
+    if digest=$(docker buildx imagetools inspect "$tag" --format '{{.Manifest.Digest}}' 2>/dev/null); then
+        echo "push.sh: $tag is there already; named, not built again." >&2
+        report "$name" "$digest"
+        continue
+    fi
     case $name in
     worker-gpu | vllm) weights="--build-context=weights=${WEIGHTS:?names the folder of weights}" ;;
     *) weights="" ;;
@@ -37,7 +55,7 @@ for name in "$@"; do
     # shellcheck disable=SC2086 # empty is no argument
     docker buildx build --platform linux/amd64 --file "$here/Dockerfile" --target "$name" $weights \
         --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" --build-arg "VLLM_IMAGE=$VLLM_IMAGE" --build-arg "REVISION=$revision" \
-        --provenance=mode=max --sbom=true --tag "$registry/$name:$revision" --push --metadata-file "$metadata" "$root" >&2
+        --provenance=mode=max --sbom=true --tag "$tag" --push --metadata-file "$metadata" "$root" >&2
     digest=$(sed -n 's/.*"containerimage.digest": *"\(sha256:[0-9a-f]*\)".*/\1/p' "$metadata")
-    echo "$name $digest"
+    report "$name" "$digest"
 done

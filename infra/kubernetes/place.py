@@ -8,6 +8,7 @@ The files are meant to be committed: they are what a change of version is, and a
 """  # noqa: INP001  # a tool beside the manifests, no package
 
 import argparse
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ NOWHERE: Final = {
     "registry": "us-central1-docker.pkg.dev/example-project/earmark",
 }
 """What is committed here: names that nobody has, so that nothing is applied by mistake."""
+PROXIES: Final = "EARMARK_API_PROXIES"
 NO_DIGEST: Final = "sha256:" + "0" * 64
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 IMAGES: Final = ("api", "router", "controller", "retention", "worker", "worker-gpu", "vllm")
@@ -105,9 +107,27 @@ def read_digests(text: str) -> dict[str, str]:
     return found
 
 
+def settings_with_gateway(region: Mapping[str, Any]) -> dict[str, str]:
+    """The region's settings, and its API's address among the proxies that are believed.
+
+    Google's load balancers send ``X-Forwarded-For: CLIENT,ADDRESS`` with their own public address last.  Unless that
+    is believed too, the API takes it for everybody's, and one caller's wrong keys lock out all others.
+    """
+    settings = dict(region["settings"])
+    if address := region.get("address"):
+        settings[PROXIES] = f"{settings.get(PROXIES) or _proxies_of_base()},{ipaddress.ip_address(address)}"
+    return settings
+
+
+def _proxies_of_base() -> str:
+    lines = (HERE / "base" / "settings.env").read_text(encoding="utf-8").splitlines()
+    [found] = [line.partition("=")[2] for line in lines if line.startswith(f"{PROXIES}=")]
+    return found
+
+
 def component(region: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     """The text of ``kustomization.yaml``."""
-    settings = region["settings"]
+    settings = settings_with_gateway(region)
     made = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
@@ -137,6 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
         if given.region not in regions:
             parser.error(f"there is no region {given.region!r}; there are {', '.join(sorted(regions))}")
         region = regions[given.region]
+        if not region.get("address"):
+            parser.error(f"{given.regions} names no address of the API: apply Terraform, and write the file anew")
     digests = read_digests(given.digests.read_text(encoding="utf-8")) if given.digests is not None else {}
     folder = given.into or HERE / "overlays" / given.environment / "place"
     folder.mkdir(parents=True, exist_ok=True)

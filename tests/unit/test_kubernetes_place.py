@@ -8,8 +8,10 @@ from types import ModuleType
 
 import pytest
 import yaml
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
-from tests.kubernetes import FOLDER, KUBECTL, name_of, of_kind, pods, render, settings_of
+from earmark.settings import load
+from tests.kubernetes import FOLDER, KUBECTL, env_file, name_of, of_kind, pods, render, settings_of
 
 DIGEST = "sha256:" + "ab" * 32
 REGIONS = {
@@ -23,6 +25,7 @@ REGIONS = {
         },
         "service_accounts": {"api": "earmark-eu-api@acme-audio.iam.gserviceaccount.com"},
         "registry": "europe-west4-docker.pkg.dev/acme-audio/earmark-eu",
+        "address": "203.0.113.7",
     }
 }
 
@@ -87,6 +90,32 @@ def test_nothing_of_the_placeholder_is_left(place: ModuleType, tmp_path: Path) -
     for each in of_kind(objects, "ScaledObject"):
         query = each["spec"]["triggers"][0]["metadata"]["query"]
         assert 'namespace="earmark-eu"' in query
+
+
+def test_the_load_balancers_own_address_is_believed(place: ModuleType) -> None:
+    """Google sends ``CLIENT,ADDRESS``; who is asked for a key is the client, and each is counted alone."""
+    settings = place.settings_with_gateway(REGIONS["europe-west4"])
+    of_base = env_file(FOLDER / "base" / "settings.env")["EARMARK_API_PROXIES"]
+    assert settings["EARMARK_API_PROXIES"] == f"{of_base},203.0.113.7"
+    believed = _TrustedHosts(load(settings).settings.api_proxies.split(","))
+    assert believed.get_trusted_client_address("198.51.100.9, 203.0.113.7")[0] == "198.51.100.9"
+    assert believed.get_trusted_client_address("10.9.9.9, 198.51.100.9, 203.0.113.7")[0] == "198.51.100.9", "forged"
+
+
+def test_proxies_of_the_environment_stay(place: ModuleType) -> None:
+    """Those that Terraform was given, as for a CDN before the load balancer."""
+    region = {"settings": {"EARMARK_API_PROXIES": "192.0.2.0/24"}, "address": "203.0.113.7"}
+    assert place.settings_with_gateway(region) == {"EARMARK_API_PROXIES": "192.0.2.0/24,203.0.113.7"}
+
+
+def test_a_region_without_the_apis_address_is_refused(place: ModuleType, tmp_path: Path) -> None:
+    """As a file from before Terraform told of it: all callers would be one."""
+    old = {name: value for name, value in REGIONS["europe-west4"].items() if name != "address"}
+    (tmp_path / "regions.json").write_text(json.dumps({"europe-west4": old}), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        place.main(["prod", str(tmp_path / "regions.json"), "europe-west4", "--into", str(tmp_path)])
+    assert ended.value.code == 2
+    assert not (tmp_path / "kustomization.yaml").exists()
 
 
 def test_an_unknown_region_is_refused(place: ModuleType, tmp_path: Path) -> None:

@@ -4,13 +4,28 @@ import ipaddress
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from earmark.settings import PREFIX, Settings
-from tests.kubernetes import FOLDER, KUBECTL, ROOT, base_objects, env_file, name_of, of_kind, pods, render
+from earmark.settings import PREFIX, Settings, load
+from tests.kubernetes import (
+    FOLDER,
+    KUBECTL,
+    ROOT,
+    Object,
+    base_objects,
+    env_file,
+    name_of,
+    of_kind,
+    pods,
+    render,
+    selects,
+    template,
+)
 
 OVERLAYS = ("dev", "prod")
 
@@ -50,6 +65,61 @@ def test_pods_reach_the_public_net_and_little_else(address: str, port: int, *, a
         and not any(called in ipaddress.ip_network(each) for each in block.get("except", []))
         for block, ports in blocks
     )
+
+
+@pytest.mark.parametrize("port", [25, 465, 587])
+@pytest.mark.parametrize("workload", ["api", "router", "controller", "worker-high", "worker-low", "retention"])
+def test_only_retention_sends_mail(workload: str, port: int) -> None:
+    """To the public net, and to no private range."""
+    [labels] = [template(each)["metadata"]["labels"] for each, _ in pods(base_objects()) if _is(each, workload)]
+    assert _reaches(labels, "8.8.8.8", port) is (workload == "retention")
+    assert _reaches(labels, "2607:f8b0::1", port) is (workload == "retention")
+    assert not any(_reaches(labels, address, port) for address in ("10.1.2.3", "192.168.1.1", "169.254.169.254"))
+
+
+@pytest.mark.parametrize("port", [4317, 4318])
+def test_every_pod_reaches_a_collector_in_the_cluster(port: int) -> None:
+    """In the one namespace that is declared, and no address whatever."""
+    for each, _ in pods(base_objects()):
+        labels = template(each)["metadata"]["labels"]
+        to = [end for rule in _rules(labels, port) for end in rule["to"]]
+        assert to == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "opentelemetry"}}}]
+    named = (ROOT / "docs" / "tracing.md").read_text(encoding="utf-8")
+    assert "the namespace `opentelemetry`" in named
+
+
+def _is(each: Object, workload: str) -> bool:
+    return bool(each["metadata"]["name"] == workload)
+
+
+def _rules(labels: Mapping[str, str], port: int) -> list[Mapping[str, Any]]:
+    """What pods of these labels may call at a port."""
+    return [
+        rule
+        for policy in of_kind(base_objects(), "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], labels)
+        for rule in policy["spec"].get("egress", [])
+        if port in {each["port"] for each in rule["ports"] if each["protocol"] == "TCP"}
+    ]
+
+
+def _reaches(labels: Mapping[str, str], address: str, port: int) -> bool:
+    called = ipaddress.ip_address(address)
+    blocks = [to["ipBlock"] for rule in _rules(labels, port) for to in rule["to"] if "ipBlock" in to]
+    return any(
+        called in ipaddress.ip_network(block["cidr"])
+        and not any(called in ipaddress.ip_network(each) for each in block.get("except", []))
+        for block in blocks
+    )
+
+
+@pytest.mark.parametrize("environment", OVERLAYS)
+def test_what_is_to_be_filled_in_is_seen(environment: str) -> None:
+    """The price of a machine and the collector, switched off."""
+    settings = env_file(FOLDER / "overlays" / environment / "settings.env")
+    assert load(settings).settings.model_usd_per_hour == 0
+    assert settings["EARMARK_MODEL_USD_PER_HOUR"] == "0"
+    assert settings["EARMARK_TRACE_ENDPOINT"] == ""
 
 
 def test_nothing_is_open_by_default() -> None:

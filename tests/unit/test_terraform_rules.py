@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.terraform_files import MODULES, ROOT, TERRAFORM, Block, bare, blocks, document, folders, local, resources
+from tests.terraform_files import (
+    MODULES,
+    ROOT,
+    TERRAFORM,
+    Block,
+    bare,
+    blocks,
+    document,
+    folders,
+    local,
+    names_of,
+    resources,
+)
 
 PUBLIC = re.compile(r"allUsers|allAuthenticatedUsers")
 PROJECT_ROLES = {
@@ -70,8 +82,28 @@ def test_pubsub_may_move_dead_letters() -> None:
 
 @pytest.mark.parametrize("each", resources("google_pubsub_subscription_iam_member"), ids=ids)
 def test_access_survives_a_replaced_subscription(each: Block) -> None:
-    """The policy of a subscription goes with it, and Terraform would not notice."""
-    assert each.inner("lifecycle")[0]["replace_triggered_by"]
+    """The policy of a subscription goes with it, and Terraform would not notice.
+
+    An ``id`` changes only with a replacement; a whole resource would drop every grant whenever a label changes.
+    """
+    triggers = each.inner("lifecycle")[0]["replace_triggered_by"]
+    assert triggers
+    assert all(re.fullmatch(r"\$\{google_pubsub_subscription\.\w+(\[[^\]]+\])?\.id\}", at) for at in triggers)
+
+
+@pytest.mark.parametrize("module", ["lanes", "events"])
+def test_grants_follow_every_subscription(module: str) -> None:
+    """None is left out where instances are named one by one."""
+    made = {
+        f"{each.name}[{key}]" if "for_each" in each.body else each.name
+        for each in resources("google_pubsub_subscription")
+        if each.folder == f"modules/{module}"
+        for key in names_of(each, project="p", prefix="e")
+    }
+    for each in resources("google_pubsub_subscription_iam_member"):
+        if each.folder == f"modules/{module}" and each.name != "forwards":
+            triggers = "".join(each.inner("lifecycle")[0]["replace_triggered_by"]).replace('"', "")
+            assert set(re.findall(r"google_pubsub_subscription\.(\w+(?:\[\w+\])?)\.id", triggers)) == made, each.where
 
 
 @pytest.mark.parametrize("each", resources("google_pubsub_topic"), ids=ids)

@@ -1,7 +1,10 @@
 # One small environment to try things in, which can be thrown away with all that is in it.
 
+# Requests are counted with this project, whoever makes them: a person's own login has no quota for budgets.
 provider "google" {
-  project = var.project_id
+  project               = var.project_id
+  billing_project       = var.project_id
+  user_project_override = true
 }
 
 module "earmark" {
@@ -14,7 +17,15 @@ module "earmark" {
   documents_url = var.documents_url
   image         = var.image
   settings      = var.settings
+  pages         = length(var.pages) > 0 ? var.pages : var.tickets
   tickets       = var.tickets
+  operators     = var.operators
+  analysts      = var.analysts
+
+  lease_s           = var.lease_s
+  metric_readers    = var.metric_readers
+  inventory_reports = var.inventory_reports
+  log_days          = var.log_days
 
   regions = {
     europe-west4 = { prefix = "earmark", number = 0 }

@@ -1,5 +1,8 @@
+# Requests are counted with this project, whoever makes them: a person's own login has no quota for budgets.
 provider "google" {
-  project = var.project_id
+  project               = var.project_id
+  billing_project       = var.project_id
+  user_project_override = true
 }
 
 module "earmark" {
@@ -17,6 +20,12 @@ module "earmark" {
   page_channels    = var.page_channels
   operators        = var.operators
   analysts         = var.analysts
+
+  lease_s           = var.lease_s
+  metric_readers    = var.metric_readers
+  inventory_reports = var.inventory_reports
+  audit_locked      = var.audit_locked
+  log_days          = var.log_days
 
   # One line makes a region; docs/terraform.md says what else a second one needs.
   regions = {

@@ -1,5 +1,5 @@
 output "regions" {
-  description = "What there is in each region: settings, topics, subscriptions, buckets, dataset, accounts, registry, cluster."
+  description = "What there is in each region: settings, topics, subscriptions, buckets, dataset, accounts, registry, cluster, the API's address."
   value       = module.earmark.regions
 }
 

@@ -28,9 +28,13 @@ variable "tickets" {
 }
 
 variable "billing_account" {
-  description = "Billing account of the budget; empty = no budget."
+  description = "Billing account that pays for the project, for the budget."
   type        = string
-  default     = ""
+
+  validation {
+    condition     = can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_account))
+    error_message = "A billing account is named as 0A1B2C-3D4E5F-6A7B8C: gcloud billing projects describe PROJECT."
+  }
 }
 
 variable "pages" {
@@ -54,4 +58,34 @@ variable "analysts" {
   description = "IAM members who read the warehouse, as dashboards do."
   type        = list(string)
   default     = []
+}
+
+variable "lease_s" {
+  description = "The setting EARMARK_LEASE_S, rounded."
+  type        = number
+  default     = 30
+}
+
+variable "metric_readers" {
+  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
+  type        = list(string)
+  default     = []
+}
+
+variable "inventory_reports" {
+  description = "Whether Cloud Storage lists the uploads once a day, for buckets that are too large to list."
+  type        = bool
+  default     = false
+}
+
+variable "log_days" {
+  description = "Days that log lines are kept; they name tenants and jobs, and erasure does not reach them."
+  type        = number
+  default     = 30
+}
+
+variable "audit_locked" {
+  description = "Whether nobody may shorten the audit trail's retention; cannot be undone."
+  type        = bool
+  default     = false
 }

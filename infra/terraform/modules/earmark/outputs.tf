@@ -1,6 +1,6 @@
 output "regions" {
-  description = "What there is in each region: settings, topics, subscriptions, buckets, dataset, accounts, registry, cluster."
-  value       = module.region
+  description = "What there is in each region: settings, topics, subscriptions, buckets, dataset, accounts, registry, cluster, and the API's address, which the API believes as a proxy's."
+  value       = { for region, each in module.region : region => merge(each, { address = module.network.apis[region].address }) }
 }
 
 output "apis" {

@@ -75,8 +75,13 @@ resource "google_pubsub_subscription_iam_member" "pulls" {
   role         = "roles/pubsub.subscriber"
   member       = var.members[each.value.name]
 
-  # A subscription that is replaced loses its policy.
+  # A subscription that is replaced loses its policy.  Its id is unknown in a plan that replaces it, and only there: a
+  # change in place, as of lease_s, leaves the grants alone.
   lifecycle {
-    replace_triggered_by = [google_pubsub_subscription.main]
+    replace_triggered_by = [
+      google_pubsub_subscription.main["uploads"].id,
+      google_pubsub_subscription.main["results"].id,
+      google_pubsub_subscription.main["notices"].id,
+    ]
   }
 }

@@ -15,9 +15,14 @@ resource "google_pubsub_subscription_iam_member" "pulls" {
   role         = "roles/pubsub.subscriber"
   member       = var.members[each.value.name]
 
-  # A subscription that is replaced loses its policy.
+  # A subscription that is replaced loses its policy.  Its id is unknown in a plan that replaces it, and only there: a
+  # change in place, as of lease_s, leaves the grants alone.
   lifecycle {
-    replace_triggered_by = [google_pubsub_subscription.lane, google_pubsub_subscription.dead]
+    replace_triggered_by = [
+      google_pubsub_subscription.lane["high"].id,
+      google_pubsub_subscription.lane["low"].id,
+      google_pubsub_subscription.dead.id,
+    ]
   }
 }
 
@@ -30,6 +35,10 @@ resource "google_pubsub_subscription_iam_member" "looks" {
   member       = var.members[each.value.name]
 
   lifecycle {
-    replace_triggered_by = [google_pubsub_subscription.lane, google_pubsub_subscription.dead]
+    replace_triggered_by = [
+      google_pubsub_subscription.lane["high"].id,
+      google_pubsub_subscription.lane["low"].id,
+      google_pubsub_subscription.dead.id,
+    ]
   }
 }

@@ -40,9 +40,10 @@ resource "google_pubsub_subscription_iam_member" "forwards" {
   role         = "roles/pubsub.subscriber"
   member       = var.pubsub_agent
 
-  # A subscription that is replaced loses its policy.
+  # A subscription that is replaced loses its policy.  Its id is unknown in a plan that replaces it, and only there: a
+  # change in place, as of lease_s, leaves the grants alone.
   lifecycle {
-    replace_triggered_by = [google_pubsub_subscription.lane[each.key]]
+    replace_triggered_by = [google_pubsub_subscription.lane[each.key].id]
   }
 }
 
