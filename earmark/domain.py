@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, NonNegativeFloat, NonNegativeInt, PositiveInt, StringConstraints
 
+from earmark.costed import Costed
 from earmark.metadata import AudioMetadata, Frozen, Probability
 from earmark.stage import Stage
 from earmark.trace import TraceParent
@@ -92,8 +93,8 @@ def job_id(tenant: str, content_sha256: str, pipeline: str) -> str:
     return hashlib.sha256(f"{tenant}\0{content_sha256}\0{pipeline}".encode()).hexdigest()[:32]
 
 
-class Failure(Frozen):
-    """One try that ended without an answer."""
+class Failure(Costed):
+    """One try that ended without an answer; ``cost_usd`` is what the fallback was paid in it all the same."""
 
     try_number: PositiveInt
     stage: Literal["lease", "fetch", "decode", "predict", "settle"]
@@ -220,6 +221,8 @@ class Provenance(Frozen):
     """Seconds of audio the model listened to."""
     machine_usd: NonNegativeFloat = 0.0
     """Part of ``cost_usd`` for the primary's time, at the price of an hour of its machine that is set."""
+    vain_usd: NonNegativeFloat = 0.0
+    """Part of ``cost_usd`` that the fallback was paid for answers of which nothing came, in every try of the job."""
     review: bool = False
     """A person should look: low confidence and no better answer to be had."""
 

@@ -82,6 +82,10 @@ class Router:
         """The id of the job that an upload is."""
         return job_id(upload.tenant, upload.content_sha256, self._pipeline)
 
+    def found(self, upload: Upload) -> None:
+        """Count an upload whose analysis its taker found before it asked for a route."""
+        self._routed(upload, lane_of(upload, self._rules), Fate.KNOWN)
+
     def route(self, uploads: Sequence[Upload]) -> list[Routed]:
         """Route uploads in order; all new jobs of a lane that are in no experiment are put in one durable write.
 

@@ -193,7 +193,7 @@ def spend(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     """
     from runtime.report import show_spend  # noqa: PLC0415
 
-    show_spend(_settings(default_level="warning").settings, as_json=as_json)
+    raise typer.Exit(show_spend(_settings(default_level="warning").settings, as_json=as_json))
 
 
 @app.command(epilog="Examples:\n\n`earmark alive`\n\n`earmark alive --within 60`, as a liveness probe")

@@ -110,14 +110,18 @@ class Controller(Collector):
         with self._lock:
             return [standing.seen for standing in self._standing.values()]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The figures as they stand; asks nobody."""
+    @property
+    def figures(self) -> list[Figure]:
+        """All there are now, with the moment at which each part was seen; asks nobody."""
         with self._lock:
             seen = [standing.seen for standing in self._standing.values()]
         figures = [figure for each in seen for figure in each.figures]
-        figures += [Figure(LOOKED, each.looked_at, (each.part,)) for each in seen if each.looked_at is not None]
+        return figures + [Figure(LOOKED, each.looked_at, (each.part,)) for each in seen if each.looked_at is not None]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The figures as they stand; asks nobody."""
         by_metric: dict[str, list[Figure]] = {}
-        for figure in figures:
+        for figure in self.figures:
             by_metric.setdefault(figure.metric.name, []).append(figure)
         for mine in by_metric.values():
             metric = mine[0].metric

@@ -12,7 +12,7 @@ from earmark.clock import utc_now
 from earmark.settings import Settings
 from runtime import exit_status
 from runtime.backend import Backend
-from runtime.controller import Controller, Seen
+from runtime.controller import Controller, Figure
 from runtime.controller_parts import RETENTION_WITHIN_S, open_parts
 from runtime.dlq_desk import say
 from runtime.metrics.exposition import serving_metrics
@@ -32,7 +32,7 @@ def run_controller(settings: Settings) -> int:
     Raises:
         ConfigurationError: the port is taken, or a setting is wrong.
     """
-    backend, registry = connect(settings), CollectorRegistry()
+    backend, registry = connect(settings, late=True), CollectorRegistry()
     served = settings if settings.metrics_port else settings.model_copy(update={"metrics_port": _ANY_PORT})
     with stoppable() as stop, open_parts(settings, backend, utc_now) as parts:
         controller = Controller(parts)
@@ -46,16 +46,16 @@ def run_controller(settings: Settings) -> int:
 
 def look_once(settings: Settings, *, as_json: bool) -> int:
     """Print what there is to see, a figure a line; exit status 3 where a part cannot be seen."""
-    backend: Backend = connect(settings)
+    backend: Backend = connect(settings, late=True)
     with open_parts(settings, backend, utc_now) as parts:
         patient = [replace(part, within_s=RETENTION_WITHIN_S) for part in parts]
-        seen = Controller(patient).run_once(wait_s=RETENTION_WITHIN_S)
+        controller = Controller(patient)
+        seen, figures = controller.run_once(wait_s=RETENTION_WITHIN_S), controller.figures
     if as_json:
-        sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in _lines(seen)))
+        sys.stdout.write("".join(f"{json.dumps(each)}\n" for each in _lines(figures)))
     else:
-        figures = [figure for each in seen for figure in each.figures]
         rows: list[list[object]] = [
-            [figure.metric.name, _shown(figure.label_values), f"{figure.value:g}"] for figure in figures
+            [figure.metric.name, _shown(figure.label_values), f"{figure.value:.12g}"] for figure in figures
         ]
         print_table(["metric", "labels", "value"], rows)
     unseen = [each for each in seen if each.looked_at is None]
@@ -68,9 +68,8 @@ def _shown(labels: dict[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _lines(seen: Sequence[Seen]) -> list[dict[str, object]]:
+def _lines(figures: Sequence[Figure]) -> list[dict[str, object]]:
     return [
         {"metric": figure.metric.name, "labels": figure.label_values, "value": float(figure.value)}
-        for each in seen
-        for figure in each.figures
+        for figure in figures
     ]

@@ -99,7 +99,7 @@ def _shipped(analysis: Analysis) -> str:
 
 def _summary(analysis: Analysis) -> str:
     provenance = analysis.provenance
-    fallback_usd = sum(route.cost_usd for route in provenance.routes)
+    fallback_usd = sum(route.cost_usd for route in provenance.routes) + provenance.vain_usd
     machine_usd = provenance.machine_usd
     of_it = f", ${machine_usd:.5f} of it the primary's time" if machine_usd else ""
     confidence = "unknown" if analysis.confidence is None else f"{analysis.confidence:.0%}"

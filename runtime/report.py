@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from datetime import datetime
 
 from rich import box
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.clock import utc_now
+from earmark.errors import Unavailable
 from earmark.named_query import load_query, query_names
 from earmark.settings import Settings
 from router.dead_letters.letter import WAITING
@@ -19,12 +19,12 @@ from router.dead_letters.letters import Letters
 from runtime import exit_status
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
+from runtime.dlq_desk import say
 from runtime.pulse import heard
+from runtime.queue_depths import DEAD, with_letters
 from runtime.tenancy import open_tenants
 from runtime.wiring import connect
 
-DEAD = "dead"
-"""The queue of buried jobs, which go on to the store of dead letters."""
 PARTS = (
     "ab_evidence_",
     "ab_span",
@@ -73,9 +73,7 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
     depths = {name: look() for name, look in backend.depths.items()}
     letters, oldest_s = _open_letters(backend)
     dead = depths.get(DEAD, QueueDepth(waiting=0, delayed=0, leased=0, oldest_age_s=0.0))
-    depths[DEAD] = replace(
-        dead, waiting=(dead.waiting or 0) + letters, oldest_age_s=max(dead.oldest_age_s or 0.0, oldest_s)
-    )
+    depths[DEAD] = with_letters(dead, letters, oldest_s)
     rows: list[dict[str, object]] = [
         {
             "queue": name,
@@ -92,21 +90,37 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
         _print_table(rows)
 
 
-def show_spend(settings: Settings, *, as_json: bool) -> None:
-    """Print what the fallback cost today, in all and by tenant, and what it may cost."""
+def show_spend(settings: Settings, *, as_json: bool) -> int:
+    """Print what the fallback cost today, in all and by tenant, and what it may cost; returns the exit status.
+
+    A sum that cannot be read is none, and said on standard error with what to do: exit status 3.
+    """
     backend = connect(settings)
     spend, tenants = make_spend(settings, backend, utc_now), open_tenants(settings, backend)
+    unread: list[str] = []
+
+    def spent(tenant: str | None) -> float | None:
+        try:
+            return round(spend.today(tenant), 4)
+        except Unavailable as error:
+            unread.append(str(error))
+            return None
+
+    names = spend.tenants()  # raises where the store is away, so that what is refused below is the sum itself
     rows: list[dict[str, object]] = [
-        {"tenant": "all", "spent_usd": round(spend.today(), 4), "cap_usd": settings.fallback_daily_usd}
+        {"tenant": "all", "spent_usd": spent(None), "cap_usd": settings.fallback_daily_usd}
     ]
-    for name, usd in spend.tenants().items():
+    for name in names:
         own = tenants.find(name).fallback_daily_usd
         cap = settings.fallback_tenant_daily_usd if own is None else own
-        rows.append({"tenant": name, "spent_usd": round(usd, 4), "cap_usd": cap})
+        rows.append({"tenant": name, "spent_usd": spent(name), "cap_usd": cap})
     if as_json:
         _print_json(rows)
     else:
         _print_table(rows)
+    for why in unread:
+        say(why)
+    return exit_status.SOME_NOT_DONE if unread else 0
 
 
 def _open_letters(backend: Backend) -> tuple[int, float]:

@@ -59,8 +59,9 @@ def run_cycles(settings: Settings, *, every_s: float | None, execute: bool, as_j
             cycle = run_once(desk, execute=execute, show=not as_json)
             if as_json:
                 print_json({"executed": cycle.executed, "steps": cycle.steps, "faults": cycle.faults})
-            for step, fault in cycle.faults.items():
-                say(f"{step}: {fault}")
+            else:
+                for step, fault in cycle.faults.items():
+                    say(f"{step}: {fault}")
             if every_s is None or stop.wait(every_s):
                 return cycle.status
 

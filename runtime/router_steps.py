@@ -1,6 +1,6 @@
 """``open_steps``: what a router does beside routing uploads: it feeds and follows batches, and calls webhooks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -19,15 +19,20 @@ CALL_S: Final = 0.25
 
 
 @contextmanager
-def open_steps(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Iterator[list[Step]]:
-    """The steps, each for a thread of its own; leaving the context ends their threads."""
+def open_steps(
+    settings: Settings, backend: Backend, clock: Clock = utc_now, called: Callable[[str], None] = lambda _: None
+) -> Iterator[list[Step]]:
+    """The steps, each for a thread of its own; leaving the context ends their threads.
+
+    ``called`` hears what came of each call of a customer's server.
+    """
     with ExitStack() as stack:
         announcing = make_announcing(settings, backend, clock)
         feeding = make_feeding(settings, backend, clock, files=True)
         stack.callback(feeding.close)
         following = make_following(settings, backend, announcing.batch_ended, clock, files=True)
         stack.callback(following.close)
-        courier = make_courier(settings, backend, clock)
+        courier = make_courier(settings, backend, clock, called)
         stack.callback(courier.close)
         yield [
             Step("batches.feed", feeding.run_once, FEED_S),

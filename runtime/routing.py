@@ -24,7 +24,7 @@ from runtime.backend import BUCKETS, TEMPORARY
 from runtime.inputs import expand
 from runtime.metrics.exposition import serving_metrics
 from runtime.metrics.metric import Server
-from runtime.metrics.router_metrics import ArrivalMetrics, RouterMetrics
+from runtime.metrics.router_metrics import ArrivalMetrics, RouterMetrics, WebhookMetrics
 from runtime.ordering import order
 from runtime.placing import TemporaryUploads
 from runtime.result import of_rejection
@@ -99,7 +99,7 @@ def listen(settings: Settings, *, until_empty: bool) -> int:
     with (
         stoppable() as stop,
         serving_metrics(settings, Server.ROUTER, registry),
-        open_steps(settings, backend) as others,
+        open_steps(settings, backend, called=WebhookMetrics(registry).called) as others,
     ):
         look = Step("uploads", partial(_look, by_bucket[backend.upload_bucket], tell), LOOK_S, share=LOOK_SHARE)
         steps = [look, *others] if backend.listen is None else others

@@ -40,7 +40,7 @@ def up(
     """
     from runtime.up import run_up  # noqa: PLC0415  # keeps `earmark --help` quick
 
-    settings = _settings(host, port, default_level="warning")
+    settings = _settings(host, port, default_level="info")
     raise typer.Exit(run_up(settings, host=settings.api_host, port=settings.api_port, retention=retention))
 
 

@@ -156,6 +156,7 @@ class Submission:
         if record is None or record.status != "done":
             return None
         event(_log, "upload.known", job_id=record.job_id, tenant=upload.tenant)
+        self._router.found(upload)
         return Submitted(record.job_id, record)
 
     def _queue(self, upload: Upload) -> Submitted:

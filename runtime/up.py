@@ -15,6 +15,7 @@ so that they hardly slow the other's.  All but retention serve figures, each on 
 
 import ctypes
 import json
+import logging
 import os
 import random
 import signal
@@ -36,6 +37,7 @@ from earmark.errors import ConfigurationError
 from earmark.settings import PREFIX, Settings
 from runtime import exit_status
 from runtime.signals import handled
+from runtime.up_voice import Voice, logs_json
 
 LOOK_S: Final = 0.2
 """Seconds between looks at the processes."""
@@ -97,7 +99,8 @@ def roles(settings: Settings, port: int, host: str, *, retention: bool) -> list[
     low = Role(
         "worker of low", ["work", "--lane", "low"], own | {PREFIX + name: value for name, value in giving_way.items()}
     )
-    keeping = Role("retention", ["retention", "run", "--execute", "--every", "3600"], quiet=True)
+    quietly = ["--json"] if logs_json() else []  # else it tells a person on standard error
+    keeping = Role("retention", ["retention", "run", "--execute", "--every", "3600", *quietly], quiet=True)
     controller = Role("controller", ["controller"], own)
     return [api, router, high, low, *([keeping] if retention else []), controller]
 
@@ -107,7 +110,7 @@ class Up:
 
     def __init__(self, parts: Sequence[Role], command: Sequence[str], *, drain_s: float, console: Console) -> None:
         """Take the roles, how Earmark is started, and how long they may take to end."""
-        self._roles, self._command, self._drain_s, self._console = parts, command, drain_s, console
+        self._roles, self._command, self._drain_s, self._voice = parts, command, drain_s, Voice(console)
 
     def run(self, stop: threading.Event) -> int:
         """Start everything, start again what ends, and end everything; returns the exit status.
@@ -136,12 +139,14 @@ class Up:
             if ended is not None:
                 role.process = None
                 if ended == exit_status.USAGE:
-                    self._say(f"{role.name} ended with status {ended}; nothing runs without it")
+                    told = f"earmark up: {role.name} ended with status {ended}; nothing runs without it"
+                    self._voice.say(told, "role.refused", logging.ERROR, role=role.name, status=ended)
                     return ended
                 role.ends = 0 if now - role.started_at > STEADY_S else role.ends + 1
                 pause_s = AGAIN_S[min(role.ends, len(AGAIN_S) - 1)] * random.uniform(0.75, 1.25)  # noqa: S311  # jitter
                 role.due_at = now + pause_s
-                self._say(f"{role.name} ended with status {ended}; started again in {pause_s:.1f} s")
+                told = f"earmark up: {role.name} ended with status {ended}; started again in {pause_s:.1f} s"
+                self._voice.say(told, "role.ended", role=role.name, status=ended, pause_s=round(pause_s, 1))
             elif role.process is None and now >= role.due_at:
                 role.start(self._command)
         return 0
@@ -156,12 +161,9 @@ class Up:
             try:
                 role.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self._say(f"{role.name} did not end; it is killed")
+                self._voice.say(f"earmark up: {role.name} did not end; it is killed", "role.killed", role=role.name)
                 role.process.kill()
                 role.process.wait()
-
-    def _say(self, text: str) -> None:
-        self._console.print(f"earmark up: {text}", markup=False, soft_wrap=True)
 
 
 def run_up(settings: Settings, *, host: str, port: int, retention: bool) -> int:
@@ -179,23 +181,24 @@ def run_up(settings: Settings, *, host: str, port: int, retention: bool) -> int:
             up.hurry()
         stop.set()
 
-    threading.Thread(target=_tell, args=(host, port, stop, console), name="ready", daemon=True).start()
+    threading.Thread(target=_tell, args=(host, port, stop, Voice(console)), name="ready", daemon=True).start()
     with handled(ask):
         return up.run(stop)
 
 
-def _tell(host: str, port: int, stop: threading.Event, console: Console) -> None:
+def _tell(host: str, port: int, stop: threading.Event, voice: Voice) -> None:
     """Say when everything is ready, and what it waits for if that takes long."""
     address = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  # compared only
-    told, began = "", time.monotonic()
+    before, began = "", time.monotonic()
     while not stop.wait(0.5):
         reasons = _reasons(address)
         if not reasons:
-            console.print(f"Earmark is up: {address} (its page: {address}/docs).  Ctrl-C ends it.", soft_wrap=True)
+            told = f"Earmark is up: {address} (its page: {address}/docs).  Ctrl-C ends it."
+            voice.say(told, "up.ready", logging.INFO, address=address)
             return
-        if reasons != told and time.monotonic() - began > 10:  # noqa: PLR2004  # as long as models take to load
-            told = reasons
-            console.print(f"earmark up: not ready yet: {reasons}", markup=False, soft_wrap=True)
+        if reasons != before and time.monotonic() - began > 10:  # noqa: PLR2004  # as long as models take to load
+            before = reasons
+            voice.say(f"earmark up: not ready yet: {reasons}", "up.waiting", logging.INFO, reasons=reasons)
 
 
 def _reasons(address: str) -> str:

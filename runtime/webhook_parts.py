@@ -51,14 +51,19 @@ def announcing_to_all(
     return announce
 
 
-def make_courier(settings: Settings, backend: Backend, clock: Clock = utc_now) -> Courier:
-    """What makes the calls: ``run(stop)`` in a thread of its own, in as many processes as you like."""
+def make_courier(
+    settings: Settings, backend: Backend, clock: Clock = utc_now, called: Callable[[str], None] = lambda _: None
+) -> Courier:
+    """What makes the calls: ``run(stop)`` in a thread of its own, in as many processes as you like.
+
+    ``called`` hears what came of each.
+    """
     endpoints = Endpoints(backend.state)
     posting = Posting(private=settings.webhook_private, whole_s=20.0)
     return Courier(
         outbox=Outbox(backend.state),
         endpoints=endpoints,
-        delivering=Delivering(endpoints, posting, clock, backend.warehouse.append),
+        delivering=Delivering(endpoints, posting, clock, backend.warehouse.append, called),
         clock=clock,
     )
 

@@ -61,10 +61,10 @@ PIPELINE = "1"
 """Version of everything outside the model that can change an answer: decoding, windows, composition."""
 
 
-def connect(settings: Settings, clock: Clock = utc_now) -> Backend:
-    """The adapters of the backend that is set."""
+def connect(settings: Settings, clock: Clock = utc_now, *, late: bool = False) -> Backend:
+    """The adapters of the backend that is set; with ``late``, what is broken says so when it is used and not now."""
     if settings.backend == "local":
-        return connect_local(settings, clock)
+        return connect_local(settings, clock, late=late)
     connect_gcp = _gcp("runtime.gcp.backend").connect_gcp
     backend: Backend = connect_gcp(settings, clock)
     return backend

@@ -28,6 +28,8 @@ class ScriptedProvider:
         """Answer well."""
         self.asked: list[tuple[str, frozenset[str]]] = []
         self.error: Callable[[], TransientError] | None = None
+        self.error_usd = 0.0
+        """What is billed for a failure."""
         self.gate = threading.Event()
         self.gate.set()
 
@@ -43,7 +45,7 @@ class ScriptedProvider:
         self.asked.append((clip.job_id, frozenset(fields)))
         self.gate.wait(30)
         if self.error is not None:
-            return Reply(None, self.error())
+            return Reply(None, self.error(), cost_usd=self.error_usd)
         kind = Rated(value=ContentType.SPEECH, score=0.9, basis=Basis.UNCALIBRATED)
         words = Rated(value=WORDS, score=0.9, basis=Basis.UNCALIBRATED)
         language = Rated(value="en", score=0.9, basis=Basis.UNCALIBRATED)

@@ -25,6 +25,7 @@ from workers.isolation import predict_isolated
 from workers.parts import WorkerLimits, WorkerParts
 from workers.predicting import Answers, Predicting
 from workers.primary import Primary
+from workers.questions import Questions
 from workers.second_opinion import Answer
 
 _log = logging.getLogger(__name__)
@@ -67,11 +68,11 @@ class Answering:
         self._ready: list[Flight] = []
         self._predicting: list[Predicting] = []
         """A batch at the default, one at an arm, or both where the arm takes too long."""
-        self._asking: dict[Future[Answer], Flight] = {}
+        self._questions = Questions(parts.second)
         self._yielded = False
         """Whether the low jobs that are ready have let high ones go before them."""
-        self._moot: list[Flight] = []
-        """Jobs heard for comparison only, whose experiment has ended."""
+        self._over: Answered = []
+        """Jobs that nobody is to hear any more in this try."""
         self._loading: Future[None] | None = None
 
     @property
@@ -82,24 +83,24 @@ class Answering:
     @property
     def open(self) -> bool:
         """Whether further jobs would be answered soon."""
-        crowded = len(self._asking) >= ASKING_BATCHES * self._limits.batch_jobs
+        crowded = len(self._questions) >= ASKING_BATCHES * self._limits.batch_jobs
         return not crowded and (self._second.available or not self._default.outage.resting)
 
     @property
     def under_way(self) -> bool:
         """Whether a model is at work."""
-        return bool(self._predicting or self._asking)
+        return bool(self._predicting or len(self._questions))
 
     @property
     def flights(self) -> list[Flight]:
         """Every job here."""
         predicting = [flight for each in self._predicting for flight in each.batch]
-        return [*self._ready, *self._moot, *predicting, *self._asking.values()]
+        return [*self._ready, *(flight for flight, _ in self._over), *predicting, *self._questions.flights]
 
     @property
     def futures(self) -> list[Future[Any]]:
         """What to wait for."""
-        return [*self._asking, *(each.future for each in self._predicting)]
+        return [*self._questions.futures, *(each.future for each in self._predicting)]
 
     def load(self) -> Future[None]:
         """Load the default while there is nothing for it to do yet."""
@@ -138,7 +139,7 @@ class Answering:
             if flight.diverted and flight.shadow:
                 self._ready.remove(flight)
                 if own is None:
-                    self._moot.append(flight)
+                    self._over.append((flight, Answer(None, NoAnswer("Its experiment has ended"))))
                 else:
                     self._give_back(flight, PRIMARY_WAIT_S)
 
@@ -211,11 +212,18 @@ class Answering:
             if flight.primary_only or self._second.refusal(job) is not None:
                 if down:  # it would keep a slot from jobs that the fallback can answer
                     self._ready.remove(flight)
-                    self._give_back(flight, PRIMARY_WAIT_S)
+                    self._unhearable(flight, PRIMARY_WAIT_S)
                 continue
             flight.instead = Reason.PRIMARY_DOWN if down else Reason.DEGRADED
-            if self._ask(flight, flight.instead):
+            if self._questions.ask(flight, flight.instead):
                 self._ready.remove(flight)
+
+    def _unhearable(self, flight: Flight, pause_s: float) -> None:
+        """Let a job wait for the primary; it spends a try where the fallback was paid in vain, or that had no end."""
+        if flight.unanswered is None:
+            self._give_back(flight, pause_s)
+        else:
+            self._over.append((flight, Answer(None, flight.unanswered)))
 
     def take(self) -> Answered:
         """The jobs that have an answer or a failure by now.
@@ -223,14 +231,11 @@ class Answering:
         Raises:
             ModelUnavailable: the primary did not start, several times in a row, and no fallback answered.
         """
-        answered = [(flight, Answer(None, NoAnswer("Its experiment has ended"))) for flight in self._moot]
-        self._moot = []
-        for future in [future for future in self._asking if future.done()]:
-            flight, answer = self._asking.pop(future), future.result()
-            flight.stages += answer.stages
+        answered, self._over = self._over, []
+        for flight, answer in self._questions.answered():
             if flight.instead is not None and (answer.prediction is not None or isinstance(answer.error, NoAnswer)):
                 self._default.failed_starts = 0
-            if answer.prediction is None and flight.instead is not None and not isinstance(answer.error, NoAnswer):
+            if answer.prediction is None and flight.instead is not None:
                 flight.instead, flight.primary_only = None, True  # so the job waits for the primary, without a try
                 self._ready.append(flight)
             else:
@@ -274,7 +279,8 @@ class Answering:
             flight.primary = model.calibrate(answer) if isinstance(answer, Prediction) else answer
             if flight.lease.job.exposure is not None and not flight.diverted:
                 self._arms.tried(flight.lease.job, ok=isinstance(answer, Prediction))
-            if not self._ask(flight, Reason.PRIMARY_FAILED if isinstance(answer, TransientError) else Reason.NO_ANSWER):
+            why = Reason.PRIMARY_FAILED if isinstance(answer, TransientError) else Reason.NO_ANSWER
+            if not self._questions.ask(flight, why):
                 final.append((flight, Answer.of_primary(flight.primary)))
         return final
 
@@ -291,7 +297,7 @@ class Answering:
             if self._second.exists and self._second.refusal(flight.lease.job) is None and not flight.primary_only:
                 self._ready.append(flight)
             else:
-                self._give_back(flight, pause_s if self._second.exists else 0.0)
+                self._unhearable(flight, pause_s if self._second.exists else 0.0)
         if model.failed_starts >= MODEL_STARTS_MAX:
             raise error
 
@@ -317,14 +323,6 @@ class Answering:
             flight.shunned = True
         self._ready += batch
 
-    def _ask(self, flight: Flight, reason: Reason) -> bool:
-        """Ask the fallback about what is open; False when nothing is."""
-        primary = flight.primary if isinstance(flight.primary, Prediction) else None
-        asked = {} if flight.shadow else self._second.questions(primary, reason)
-        if asked and flight.clip is not None:
-            self._asking[self._second.submit(flight.lease.job, flight.clip, primary, asked)] = flight
-        return bool(asked)
-
     def put_down(self) -> list[Flight]:
         """Take back what no model has begun with."""
         flights, self._ready = self._ready, []
@@ -333,8 +331,8 @@ class Answering:
     def abandon(self) -> list[Flight]:
         """Take back everything; a primary at work is ended."""
         flights, self._ready = self.flights, []
-        self._asking.clear()
-        self._moot.clear()
+        self._questions.forget()
+        self._over.clear()
         for each in self._predicting:
             each.model.model.end()
         self._predicting.clear()

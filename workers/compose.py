@@ -33,11 +33,13 @@ def compose_analysis(
     fallback_version: str = "",
     fallback_covered_s: float = 0.0,
     usd_per_hour: float = 0.0,
+    vain_usd: float = 0.0,
 ) -> Analysis:
     """One record; it is marked for review when its confidence, or that of a required field, is low or unknown.
 
     ``primary`` is what the primary said, calibrated, before the fallback was asked; ``None`` = nothing.  ``target_s``
-    is how long a job of its lane should take.  ``usd_per_hour`` is the price of the machine the primary runs on.
+    is how long a job of its lane should take.  ``usd_per_hour`` is the price of the machine the primary runs on,
+    ``vain_usd`` what the fallback was paid for answers to this job of which nothing came, those of earlier tries too.
     """
     job, metadata = lease.job, prediction.metadata
     total_s = _seconds(now, job.enqueued_at)
@@ -74,6 +76,7 @@ def compose_analysis(
             uncalibrated=prediction.uncalibrated,
             covered_s=round(prediction.covered_s, 3),
             machine_usd=machine_usd,
+            vain_usd=vain_usd,
             review=confidence is None or confidence < threshold or _doubtful(prediction, routes, threshold),
         ),
         timings=Timings(
@@ -83,7 +86,7 @@ def compose_analysis(
             total_s=total_s,
             late=total_s > target_s,
         ),
-        cost_usd=prediction.cost_usd + machine_usd,
+        cost_usd=prediction.cost_usd + machine_usd + vain_usd,
         created_at=now,
     )
 

@@ -20,7 +20,15 @@ def kind_of(error: BaseException) -> str:
 
 
 def failure_of(
-    error: Exception, *, lease: Lease, stage: Stage, model: str, model_version: str, worker: str, at: datetime
+    error: Exception,
+    *,
+    lease: Lease,
+    stage: Stage,
+    model: str,
+    model_version: str,
+    worker: str,
+    at: datetime,
+    cost_usd: float = 0.0,
 ) -> Failure:
     """Describe an error; one that is not Earmark's own is of kind ``internal``."""
     kind = kind_of(error)
@@ -37,4 +45,5 @@ def failure_of(
         model_version=model_version,
         worker=worker,
         at=at,
+        cost_usd=cost_usd,
     )

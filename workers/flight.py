@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from earmark.domain import Clip, Lease, Prediction, Record
-from earmark.errors import TransientError
+from earmark.errors import NoAnswer, TransientError
 from earmark.stage import Stage
 from earmark.vocabulary import Lane
 from workers.cascade import Reason
@@ -37,6 +37,10 @@ class Flight:
     """Why the fallback is asked instead of the primary, which has not heard the clip."""
     primary_only: bool = False
     """Whether the fallback could not help, so that the job waits for the primary."""
+    unanswered: NoAnswer | None = None
+    """What the fallback came to that heard it in this try and had no answer of use; ``None`` = it did not."""
+    vain_usd: float = 0.0
+    """Dollars that the fallback was paid in this try for nothing."""
     model: Primary | None = None
     """The primary that hears it."""
     diverted: bool = False

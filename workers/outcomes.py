@@ -25,9 +25,14 @@ class Outcomes:
         self._parts = parts
         self._limits = limits
 
-    def of_error(self, error: Exception, lease: Lease, stage: Stage, model: Primary | None = None) -> Reject | Retry:
-        """Whether another try can help, and when; ``model`` is the one that was to hear it, where that is known."""
-        failure = self._failure(error, lease, stage, model or self._parts.arms.default)
+    def of_error(
+        self, error: Exception, lease: Lease, stage: Stage, model: Primary | None = None, *, cost_usd: float = 0.0
+    ) -> Reject | Retry:
+        """Whether another try can help, and when; ``model`` is the one that was to hear it, where that is known.
+
+        ``cost_usd`` is what the try cost all the same, in dollars.
+        """
+        failure = self._failure(error, lease, stage, model or self._parts.arms.default, cost_usd)
         if isinstance(error, PermanentError):
             return Reject(failure)
         if not isinstance(error, EarmarkError):
@@ -45,7 +50,7 @@ class Outcomes:
             prediction = Prediction(AudioMetadata(), covered_s=0.0)
         if prediction is None:
             reason = answer.error or NoAnswer("The model had no answer for this clip")
-            return self.of_error(reason, flight.lease, "predict", flight.model)
+            return self.of_error(reason, flight.lease, "predict", flight.model, cost_usd=flight.vain_usd)
         assert flight.clip is not None  # noqa: S101  # only decoded flights reach the model
         model = flight.model or self._parts.arms.default
         alone = not answer.by_primary and bool(answer.fallback_model)
@@ -69,6 +74,7 @@ class Outcomes:
                 now=self._parts.clock(),
                 threshold=self._limits.confidence_threshold,
                 usd_per_hour=self._limits.model_usd_per_hour,
+                vain_usd=flight.vain_usd + sum(failure.cost_usd for failure in flight.lease.history),
                 target_s=self._limits.target_s(flight.lease.job.lane),
             )
         )
@@ -79,7 +85,7 @@ class Outcomes:
             return Retry(lease.history[-1], 0.0)
         return Retry(worker_lost(lease.try_number, worker="", at=self._parts.clock()), 0.0)
 
-    def _failure(self, error: Exception, lease: Lease, stage: Stage, model: Primary) -> Failure:
+    def _failure(self, error: Exception, lease: Lease, stage: Stage, model: Primary, cost_usd: float) -> Failure:
         return failure_of(
             error,
             lease=lease,
@@ -88,4 +94,5 @@ class Outcomes:
             model_version=model.version,
             worker=self._parts.name,
             at=self._parts.clock(),
+            cost_usd=cost_usd,
         )

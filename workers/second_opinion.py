@@ -47,6 +47,8 @@ class Answer:
     """Whether the primary answered at all."""
     stages: tuple[Stage, ...] = ()
     """When the fallback was asked; none where it was not."""
+    cost_usd: float = 0.0
+    """What asking it cost, whatever came of it; a part of what the prediction cost, where there is one."""
 
     @classmethod
     def of_primary(cls, answer: Prediction | TransientError | None) -> Self:
@@ -173,6 +175,7 @@ class SecondOpinion:
             fallback_covered_s=second.covered_s if second else 0.0,
             by_primary=primary is not None,
             stages=(_asked(name, began_at, self._clock(), reply),) if name else (),
+            cost_usd=reply.cost_usd,
         )
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class SettledRows:
             fallback=bool(provenance and provenance.fallback_model),
             fallback_fields=len(provenance.fallback_fields) if provenance else 0,
             review=provenance.review if provenance else False,
-            cost_usd=_bounded(analysis.cost_usd if analysis else 0.0, COST_MOST_USD),
+            cost_usd=_bounded(analysis.cost_usd if analysis else _vain_usd(record), COST_MOST_USD),
         )
 
 
@@ -115,6 +115,16 @@ def _seconds(record: Record) -> float:
 def _failure_rows(record: Record) -> list[Row]:
     last = record.failures[-1] if record.failures and record.status != "done" else None
     return [failure_row(record.job_id, record.tenant, each, final=each is last) for each in record.failures]
+
+
+def _fallback_usd(provenance: Provenance) -> float:
+    """All that the fallback was paid for a job that was answered."""
+    return sum(route.cost_usd for route in provenance.routes) + provenance.vain_usd
+
+
+def _vain_usd(record: Record) -> float:
+    """All that the fallback was paid for a job without an answer."""
+    return sum(failure.cost_usd for failure in record.failures)
 
 
 def _job_row(settlement: Settlement, record: Record) -> JobRow:
@@ -151,11 +161,11 @@ def _job_row(settlement: Settlement, record: Record) -> JobRow:
         decode_s=timings.decode_s if timings else 0.0,
         predict_s=timings.predict_s if timings else 0.0,
         total_s=timings.total_s if timings else 0.0,
-        cost_usd=analysis.cost_usd if analysis else 0.0,
+        cost_usd=analysis.cost_usd if analysis else _vain_usd(record),
         machine_usd=analysis.provenance.machine_usd if analysis else None,
         hardware=(analysis.provenance.hardware or None) if analysis else None,
         fallback_model=(analysis.provenance.fallback_model or None) if analysis else None,
         fallback_fields=len(analysis.provenance.fallback_fields) if analysis else None,
-        fallback_usd=sum(route.cost_usd for route in analysis.provenance.routes) if analysis else None,
+        fallback_usd=_fallback_usd(analysis.provenance) if analysis else _vain_usd(record) or None,
         warm=settlement.warm,
     )

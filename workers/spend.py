@@ -20,6 +20,8 @@ from earmark.ports import Clock, ObjectStore
 
 _log = logging.getLogger(__name__)
 
+UNREADABLE = 2**62
+"""What a sum counts as that cannot be read: above every cap, for rather no money is spent than money twice."""
 CHANGES_MAX = 16
 """Attempts to change a sum that other workers change at the same time."""
 BLOCKS = 100
@@ -88,10 +90,7 @@ class Spend:
         """Say what the question cost in truth: the rest is free for others; what was not foreseen is owed."""
         difference = reservation.micro_usd - round(usd * MICRO)
         with self._lock:
-            for name in (
-                f"spend/{reservation.day}/all.json",
-                f"spend/{reservation.day}/tenants/{reservation.tenant}.json",
-            ):
+            for name in (_name(reservation.day), _name(reservation.day, reservation.tenant)):
                 block = self._blocks.get(name)
                 if block is not None:
                     block.left += difference
@@ -99,17 +98,21 @@ class Spend:
                     self._add(name, -difference, None)
 
     def today(self, tenant: str | None = None) -> float:
-        """Dollars taken today, in all or by one tenant."""
-        day = self._clock().date().isoformat()
-        return (
-            self._read(f"spend/{day}/all.json" if tenant is None else f"spend/{day}/tenants/{tenant}.json")[0] / MICRO
-        )
+        """Dollars taken today, in all or by one tenant; raises ``Unavailable`` too where the sum cannot be read."""
+        name = _name(self._clock().date().isoformat(), tenant)
+        taken = self._read(name)[0]
+        if taken == UNREADABLE:
+            message = (
+                f"{name} in the state store is no sum that can be read, so it counts as spent until midnight UTC.  "
+                'Write {"micro_usd": MILLIONTHS OF A DOLLAR} there, or delete it to begin at 0.'
+            )
+            raise Unavailable(message)
+        return taken / MICRO
 
-    def tenants(self) -> dict[str, float]:
-        """Dollars taken today by each tenant that spent any."""
+    def tenants(self) -> list[str]:
+        """Tenants that took any money today."""
         prefix = f"spend/{self._clock().date().isoformat()}/tenants/"
-        names = [info.name.removeprefix(prefix).removesuffix(".json") for info in self._store.scan(prefix)]
-        return {name: self.today(name) for name in names}
+        return [info.name.removeprefix(prefix).removesuffix(".json") for info in self._store.scan(prefix)]
 
     def close(self) -> None:
         """Give back what is left of the blocks; what cannot be given back stays counted as spent."""
@@ -146,6 +149,8 @@ class Spend:
             taken, generation = self._read(name)
             if cap is not None and taken + micro > cap:
                 return 0
+            if taken == UNREADABLE:
+                return micro  # left as it is, for a sum made up from nothing would pass for one
             content = json.dumps({"micro_usd": max(0, taken + micro)}).encode()
             try:
                 self._store.write(name, content, content_type="application/json", if_generation=generation)
@@ -156,16 +161,18 @@ class Spend:
         raise Unavailable(message)
 
     def _read(self, name: str) -> tuple[int, int]:
-        """A sum and its generation; 0 and 0 where there is none yet."""
+        """A sum and its generation; 0 and 0 where there is none yet, ``UNREADABLE`` where nobody knows."""
         found = read_latest(self._store, name)
         if found is None:
             return 0, 0
         try:
-            return int(json.loads(found[0])["micro_usd"]), found[1]
-        except (ValueError, KeyError, TypeError):
-            # Rather no money than money twice: nobody knows what was spent.
+            taken = int(json.loads(found[0])["micro_usd"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            taken = -1
+        if not 0 <= taken < UNREADABLE // 2:  # larger ones come of adding to one that could not be read
             event(_log, "spend.malformed", level=logging.ERROR, name=name)
-            return 2**62, found[1]
+            return UNREADABLE, found[1]
+        return taken, found[1]
 
 
 def _name(day: str, tenant: str | None = None) -> str:

@@ -12,6 +12,8 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from runtime.gcp.vendor_errors import translated
+
 PUBSUB_EMULATOR = "PUBSUB_EMULATOR_HOST"
 STORAGE_EMULATOR = "STORAGE_EMULATOR_HOST"
 BIGQUERY_EMULATOR = "BIGQUERY_EMULATOR_HOST"
@@ -19,7 +21,11 @@ BIGQUERY_EMULATOR = "BIGQUERY_EMULATOR_HOST"
 
 
 class Clients:
-    """One client of each kind for a project, each made on first use."""
+    """One client of each kind for a project, each made on first use.
+
+    Making one raises ``ConfigurationError`` where this process has no credentials, and ``Unavailable`` where these
+    cannot be fetched.
+    """
 
     def __init__(self, project: str, location: str) -> None:
         """Connect to nothing yet."""
@@ -32,30 +38,36 @@ class Clients:
         """Pub/Sub, to publish and to make topics.  Batches are ours, so this is the client without threads."""
         self._check()
         host = os.environ.get(PUBSUB_EMULATOR)
-        return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host))) if host else PublisherClient()
+        with translated("Pub/Sub"):
+            if host:
+                return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
+            return PublisherClient()
 
     @cached_property
     def subscriber(self) -> SubscriberClient:
         """Pub/Sub, to pull and to make subscriptions."""
         self._check()
         host = os.environ.get(PUBSUB_EMULATOR)
-        return (
-            SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host))) if host else SubscriberClient()
-        )
+        with translated("Pub/Sub"):
+            if host:
+                return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
+            return SubscriberClient()
 
     @cached_property
     def storage(self) -> google.cloud.storage.Client:
         """Cloud Storage."""
         self._check()
-        return google.cloud.storage.Client(project=self.project, credentials=_credentials(STORAGE_EMULATOR))
+        with translated("Cloud Storage"):
+            return google.cloud.storage.Client(project=self.project, credentials=_credentials(STORAGE_EMULATOR))
 
     @cached_property
     def bigquery(self) -> bigquery.Client:
         """BigQuery."""
         self._check()
-        return bigquery.Client(
-            project=self.project, location=self.location, credentials=_credentials(BIGQUERY_EMULATOR)
-        )
+        with translated("BigQuery"):
+            return bigquery.Client(
+                project=self.project, location=self.location, credentials=_credentials(BIGQUERY_EMULATOR)
+            )
 
     def _check(self) -> None:
         if os.getpid() != self._owner:

@@ -29,8 +29,11 @@ ROLL_UP_EVERY_S: Final = 30.0
 """Seconds between looks for finished hours of experiments whose figures can be kept."""
 
 
-def connect_local(settings: Settings, clock: Clock) -> Backend:
-    """Open the data folder, made if need be; raises ``ConfigurationError`` when that cannot be."""
+def connect_local(settings: Settings, clock: Clock, *, late: bool = False) -> Backend:
+    """Open the data folder, made if need be; raises ``ConfigurationError`` when that cannot be.
+
+    With ``late`` its databases are opened when they are used, so that one that is broken keeps nobody from the others.
+    """
     data = settings.data
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -49,6 +52,7 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
             worker=own_name(),
             is_dead=is_dead,
             synchronous=settings.synchronous,
+            late=late,
         )
 
     @cache
@@ -61,7 +65,7 @@ def connect_local(settings: Settings, clock: Clock) -> Backend:
     def kept(name: str, object_class: ObjectClass) -> KeptBucket:
         return KeptBucket(name, object_class, bucket(name), catalogue.record, catalogue.find, clock, dates_itself=False)
 
-    warehouse = LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous)
+    warehouse = LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous, late=late)
     catalogue = LocalCatalogue(warehouse)
     lanes = {lane: queue(lane) for lane in Lane}
     dead = queue(DEAD)

@@ -75,10 +75,11 @@ class Database:
         *,
         synchronous: Synchronous = "FULL",
         wait_s: float = WAIT_S,
+        late: bool = False,
     ) -> None:
-        """Open or create the file, and let ``prepare`` bring its tables up to date.
+        """Open or create the file, and let ``prepare`` bring its tables up to date; with ``late``, at its first use.
 
-        Raises:
+        Raises (or its first use does):
             Unavailable: the file cannot be opened or written.
             ConfigurationError: the file is no SQLite database, or SQLite is too old.
         """
@@ -93,12 +94,30 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._owner = os.getpid()
         self._closed = False
+        self._prepare, self._preparing = prepare, threading.RLock()
+        self._prepared = self._under_way = False
+        if not late:
+            self._make_ready()
+
+    def _make_ready(self) -> None:
+        """Prepare the file unless that was done; what fails is tried again at the next use."""
+        with self._preparing:
+            if self._prepared or self._under_way:  # under way: ``prepare`` itself asks; other threads wait at the lock
+                return
+            self._under_way = True
+            try:
+                self._open_folder()
+                self._prepare(self)
+                self._prepared = True
+            finally:
+                self._under_way = False
+
+    def _open_folder(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             message = f"Cannot make the folder {self.path.parent}: {error.strerror}"
             raise Unavailable(message) from error
-        prepare(self)
 
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run ``work`` on one unchanging state of the database; it may be run again and must write nothing."""
@@ -147,6 +166,8 @@ class Database:
             self.close()
 
     def _run(self, begin: str, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        if not self._prepared:
+            self._make_ready()
         deadline, pause_s = time.monotonic() + self._wait_s, _FIRST_PAUSE_S
         while True:
             try:

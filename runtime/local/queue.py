@@ -82,6 +82,7 @@ class LocalQueue:
         is_dead: Callable[[str], bool] = lambda _: False,
         max_depth: int = MAX_DEPTH,
         wait_s: float = WAIT_S,
+        late: bool = False,
     ) -> None:
         """Open the queue ``name`` in a file that is made if need be.
 
@@ -94,6 +95,7 @@ class LocalQueue:
             synchronous: FULL: what was acknowledged survives a power cut; NORMAL: the death of any process.
             max_depth: Jobs beyond which ``put`` raises ``Unavailable``.
             wait_s: Seconds to wait for other writers before a call raises ``Unavailable``.
+            late: Whether the file is opened at the first call and not now.
         """
         self.name = name
         self._clock = clock
@@ -102,7 +104,7 @@ class LocalQueue:
         self._max_depth = max_depth
         self._was_busy = False
         """Whether the last look found something: then the next one goes straight for the write lock."""
-        self._database = Database(database, _prepare, synchronous=synchronous, wait_s=wait_s)
+        self._database = Database(database, _prepare, synchronous=synchronous, wait_s=wait_s, late=late)
 
     def put(self, jobs: Sequence[Job]) -> int:
         """Add jobs; raises ``Unavailable`` and adds none when the queue would hold more than ``max_depth``.

@@ -43,6 +43,7 @@ class LocalWarehouse:
         tables: Mapping[str, type[Row]] = TABLES,
         synchronous: Synchronous = "FULL",
         wait_s: float = WAIT_S,
+        late: bool = False,
     ) -> None:
         """Open the file, made if need be; a table whose row type grew gets the new columns, empty in old rows.
 
@@ -52,11 +53,12 @@ class LocalWarehouse:
             tables: Table name to row type.
             synchronous: FULL: what was appended survives a power cut; NORMAL: the death of any process.
             wait_s: Seconds to wait for other writers before a call raises ``Unavailable``.
+            late: Whether the file is opened at the first call and not now.
         """
         self._queries = queries
         self._tables = tables
         self._upserts = {name: _upsert(name, row) for name, row in tables.items()}
-        self._database = Database(database, self._prepare, synchronous=synchronous, wait_s=wait_s)
+        self._database = Database(database, self._prepare, synchronous=synchronous, wait_s=wait_s, late=late)
         self._views = LocalViews(self._database.path, tables, wait_s=wait_s)
 
     @property

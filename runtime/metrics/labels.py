@@ -49,7 +49,10 @@ PROVIDER: Final = Label("provider", "who serves the fallback, or the primary mod
 STATE: Final = Label("state", "of a breaker", ("closed", "open", "half_open"))
 GPU: Final = Label("gpu", "number of the GPU on its machine")
 QUEUE: Final = Label("queue", "a queue", (*Lane, "dead"))
-PART: Final = Label("part", "what was looked at", ("queues", "dead_letters", "spend", "retention", "scaling"))
+PART: Final = Label(
+    "part", "what was looked at", ("queues", "dead_letters", "spend", "retention", "scaling", "webhooks")
+)
+OUTCOME: Final = Label("outcome", "what became of a call", ("delivered", "retrying", "given_up", "disabled"))
 FATE: Final = Label("fate", "what became of an upload", tuple(Fate))
 ROUTE: Final = Label("route", "template of a path of the API")
 METHOD: Final = Label("method", "HTTP method")

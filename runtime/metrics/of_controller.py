@@ -10,7 +10,9 @@ def _controller(name: str, unit: str, meaning: str, *labels: Label) -> Metric:
     return Metric(name, Kind.GAUGE, unit, meaning, Server.CONTROLLER, labels)
 
 
-QUEUE_WAITING: Final = _controller("earmark_queue_waiting", "jobs", "Jobs that could be leased now.", QUEUE)
+QUEUE_WAITING: Final = _controller(
+    "earmark_queue_waiting", "jobs", "Jobs that could be leased now; of `dead`, letters that wait for a person.", QUEUE
+)
 QUEUE_LEASED: Final = _controller("earmark_queue_leased", "jobs", "Jobs in hand.", QUEUE)
 QUEUE_OLDEST: Final = _controller(
     "earmark_queue_oldest_seconds", "seconds", "For how long the longest waiting job has waited.", QUEUE
@@ -48,6 +50,11 @@ FAILOVER: Final = _controller(
     "1 while the fallback is to help out because no number of workers meets the promise.",
     LANE,
 )
+WEBHOOK_OLDEST: Final = _controller(
+    "earmark_webhook_oldest_seconds",
+    "seconds",
+    "For how long the longest due call of a customer's server has not been made; 0 when none is due.",
+)
 LOOKED: Final = _controller(
     "earmark_controller_looked_timestamp_seconds",
     "seconds",
@@ -83,6 +90,7 @@ OF_CONTROLLER: Final = (
     ARRIVALS,
     SERVICE_S,
     FAILOVER,
+    WEBHOOK_OLDEST,
     LOOKED,
     *RETENTION,
 )

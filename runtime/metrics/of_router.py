@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from runtime.metrics.labels import FATE, KIND, LANE, ORIGIN
+from runtime.metrics.labels import FATE, KIND, LANE, ORIGIN, OUTCOME
 from runtime.metrics.metric import Kind, Metric, Server
 
 ROUTED: Final = Metric(
     "earmark_uploads_routed_total",
     Kind.COUNTER,
     "uploads",
-    "Uploads that were routed.",
+    "Uploads that were routed, or known already; those of commands are not seen, for nobody scrapes these.",
     Server.ROUTER,
     (LANE, ORIGIN, FATE),
 )
@@ -30,9 +30,18 @@ ARRIVALS_REJECTED: Final = Metric(
     Server.ROUTER,
     (KIND,),
 )
+WEBHOOK_CALLS: Final = Metric(
+    "earmark_webhook_calls_total",
+    Kind.COUNTER,
+    "calls",
+    "Calls of customers' servers that ended, those among them that were given up unmade.",
+    Server.ROUTER,
+    (OUTCOME,),
+)
 
 OF_ROUTER: Final = (
     ROUTED,
     ROUTED_BYTES,
     ARRIVALS_REJECTED,
+    WEBHOOK_CALLS,
 )

@@ -82,7 +82,7 @@ COST: Final = _worker(
     "earmark_job_cost_dollars_total",
     Kind.COUNTER,
     "dollars",
-    "What analyses cost, by the model that was paid: the primary or the fallback.",
+    "What jobs that ended cost, by the model that was paid: the primary or the fallback.",
     MODEL,
     LANE,
     ARM,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from runtime.metrics.bounded import MOST
 from runtime.metrics.catalogue import METRICS
 from runtime.metrics.exposition import SAMPLE_S
 from runtime.metrics.metric import Label, Metric, Server
@@ -28,8 +29,10 @@ Written from the catalogue in `runtime/metrics/` by `make docs`; code, alerts an
 - **No scrape waits** for a store, a GPU or a queue.  What no event tells of is looked at every {SAMPLE_S:g} s in the
   background: {", ".join(f"`{metric.name}`" for metric in SAMPLED)}.  What the controller shows is looked at every
   `EARMARK_CONTROLLER_EVERY_S` seconds, less often where a look costs money.
-- **Labels without a list** (`model`, `arm`) keep the values used last; the series of one that has not been used for
-  long end when a new one comes.
+- **Labels without a list** (`model`, `arm`) have {MOST} values at most in the life of a process; what is counted under
+  one stays.  One that was only foreseen leaves its place to one that counts, and those that find none are `other`.
+- **Commands of a terminal** (`earmark submit`, `earmark analyze`) are scraped by nobody: what they route is in the rows
+  of the jobs (`origin` of `jobs`), and `origin="command"` of `earmark_uploads_routed_total` stays 0.
 
 """
 _HEADINGS: Final = {

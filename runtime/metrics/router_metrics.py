@@ -1,4 +1,4 @@
-"""``RouterMetrics`` and ``ArrivalMetrics``: count what a router decides."""
+"""``RouterMetrics``, ``ArrivalMetrics`` and ``WebhookMetrics``: count what a router decides and does."""
 
 from prometheus_client import CollectorRegistry
 
@@ -6,7 +6,7 @@ from earmark.domain import Upload
 from earmark.vocabulary import Lane
 from router.fate import Fate
 from runtime.metrics.labels import known_kind
-from runtime.metrics.of_router import ARRIVALS_REJECTED, ROUTED, ROUTED_BYTES
+from runtime.metrics.of_router import ARRIVALS_REJECTED, ROUTED, ROUTED_BYTES, WEBHOOK_CALLS
 
 
 class RouterMetrics:
@@ -33,3 +33,15 @@ class ArrivalMetrics:
     def rejected(self, fault: str) -> None:
         """Count an object that cannot be heard."""
         self._rejected.labels(known_kind(fault)).inc()
+
+
+class WebhookMetrics:
+    """What the process counts that calls customers' servers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the figure."""
+        self._calls = WEBHOOK_CALLS.counter(registry)
+
+    def called(self, outcome: str) -> None:
+        """Count a call by what came of it, in the words of ``DeliveryRow.outcome``."""
+        self._calls.labels(outcome).inc()

@@ -95,7 +95,9 @@ class WorkerMetrics(Observer):
         self._lock = threading.Lock()
         self._children: defaultdict[str, set[int]] = defaultdict(set)
         self._loads.labels(self._model.value(scope.model))
-        self._foresee(PRIMARY, scope.model)
+        for kept in filter(None, (scope.model, scope.fallback)):
+            self._model.value(kept)  # whatever experiments run, these have a place
+        self._foresee(self._arm.value(PRIMARY), scope.model)
         self._held.set(0)
         self._progress.set(now())  # or one that is stuck with its first jobs would never show
         self._queue.set(now())
@@ -107,6 +109,7 @@ class WorkerMetrics(Observer):
         self._audio.labels(row.lane).inc(_bounded(row.audio_s, TIME_MOST_S))
         if row.error_kind is not None:
             self._errors.labels(row.lane, known_kind(row.error_kind)).inc()
+        self._count_cost(row)
         if record.analysis is None:
             return
         self._count_answer(row)
@@ -207,9 +210,8 @@ class WorkerMetrics(Observer):
                 self._low.labels(lane, model, arm).inc()
         if row.review:
             self._reviews.labels(lane).inc()
-        self._count_cost(row, arm)
 
-    def _count_cost(self, row: JobRow, arm: str) -> None:
+    def _count_cost(self, row: JobRow) -> None:
         """What was paid to whom; where the fallback stands as the model, the rest went to the primary all the same."""
         whole = _bounded(row.cost_usd, COST_MOST_USD)
         by_fallback = min(_bounded(row.fallback_usd or 0.0, COST_MOST_USD), whole)
@@ -217,11 +219,11 @@ class WorkerMetrics(Observer):
         own = self._scope.model if row.model == row.fallback_model else row.model
         for model, usd in ((own, whole - by_fallback), (fallback, by_fallback)):
             if usd > 0:
-                self._cost.labels(self._model.value(model), row.lane, arm).inc(usd)
+                self._cost.labels(self._model.value(model), row.lane, self._arm.value(row.arm)).inc(usd)
 
     def _foresee(self, arm: str, model: str) -> None:
         """Have zeros for an arm, so that its first job is an increase and not a new series."""
-        arm, name = self._arm.value(arm), self._model.value(model)
+        arm, name = self._arm.value(arm, counts=False), self._model.value(model, counts=False)
         paid = [name, self._model.value(self._scope.fallback)] if self._scope.fallback else [name]
         for lane in self._scope.lanes:
             for metric in (self._confidence, self._answered, self._low):

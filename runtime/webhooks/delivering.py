@@ -39,10 +39,16 @@ class Delivering:
     """Makes calls and writes them down."""
 
     def __init__(
-        self, endpoints: Endpoints, posting: Posting, clock: Clock, append: Callable[[Sequence[Row]], None]
+        self,
+        endpoints: Endpoints,
+        posting: Posting,
+        clock: Clock,
+        append: Callable[[Sequence[Row]], None],
+        called: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the register, what posts, the time that signatures bear, and what adds rows to the warehouse."""
+        """Take the register, what posts, the time that signatures bear, what adds rows, and who hears each outcome."""
         self._endpoints, self._posting, self._clock, self._append = endpoints, posting, clock, append
+        self._called = called
 
     def deliver(self, endpoint: WebhookEndpoint, event: WebhookEvent, attempt: int, *, last: bool) -> DeliveryRow:
         """Call once.  A server that says it is gone for good is disabled.
@@ -102,6 +108,7 @@ class Delivering:
             detail=detail,
             took_s=round(took_s, 3),
         )
+        self._called(outcome)
         level = logging.INFO if outcome == DELIVERED else logging.WARNING
         told = partial(log_event, _log, f"webhook.{outcome}", tenant=endpoint.tenant, endpoint=endpoint.id)
         told(level=level, webhook_event=event.id, attempt=attempt, status=status, error=detail or None)

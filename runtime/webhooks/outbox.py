@@ -123,6 +123,11 @@ class Outbox:
                 return
             yield info.name
 
+    def oldest_due(self, until: datetime) -> datetime | None:
+        """When the call became due that is longest so, of those due by then; ``None`` = none is."""
+        firsts = (next(self.due(box, until), None) for box in self.boxes(until))
+        return min((due_of(name) for name in firsts if name is not None), default=None)
+
     def read(self, name: str) -> Held | None:
         """A call by its name; ``None`` = it is made, or cannot be read."""
         info = self._state.stat(name)

@@ -2,11 +2,12 @@
 
 import dataclasses
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from earmark.domain import Job, Record
+from earmark.domain import Clip, Job, Record
 from earmark.errors import ModelUnavailable, NoAnswer, QuotaExhausted, Unavailable
 from earmark.vocabulary import ContentType, Lane
 from router.tenants import Tenants
@@ -16,6 +17,7 @@ from tests.making import make_job, make_upload
 from tests.provider import USD, WORDS, ScriptedProvider, fallback
 from workers.degradation import Degradation, LaneLimits
 from workers.model_process import ModelProcess
+from workers.reply import Reply
 from workers.worker import Worker
 
 NOW = dataclasses.replace(LIMITS, retry_delay_s=0)
@@ -284,6 +286,48 @@ def test_a_degraded_lane_is_helped_while_the_primary_is_busy(world: World, provi
         reasons[job.id] = {route.reason for route in analysis.provenance.routes}
     assert {"degraded"} in reasons.values()
     assert reasons[old[0].id] in ({"primary_failed"}, {"degraded"})
+
+
+def test_a_bad_answer_in_a_degraded_lane_leaves_the_job_to_the_primary(
+    world: World, provider: ScriptedProvider
+) -> None:
+    """No try is spent, nobody is asked twice, and the bill is in the record."""
+    provider.error, provider.error_usd = lambda: NoAnswer("no JSON"), USD
+    world.degradation = Degradation({Lane.LOW: LaneLimits(wait_s=5, backlog=0)}, lambda _: None)
+    world.limits = dataclasses.replace(NOW, batch_jobs=1, predict_timeout_s=1)
+    _, job = world.put("hang-1", "weak-1")
+    world.clock.move(10)
+    run_until(world, job)
+    record = ended(world, job)
+    assert (record.status, record.failures) == ("done", ())
+    assert record.analysis is not None
+    assert record.analysis.model != provider.name
+    assert [asked for asked, _ in provider.asked].count(job.id) == 1
+    assert (record.analysis.provenance.vain_usd, record.analysis.cost_usd) == (USD, USD)
+
+
+def test_bills_of_tries_that_failed_are_in_the_record(world: World, provider: ScriptedProvider) -> None:
+    """Two answers that do not fit, and one that does; where none does, each failure has its own."""
+    provider.error_usd = USD
+    faults = [NoAnswer("no JSON"), NoAnswer("no JSON")]
+    ask = provider.ask
+
+    def third_time(clip: Clip, fields: Collection[str]) -> Reply:
+        provider.error = faults.pop if faults else None
+        return ask(clip, fields)
+
+    provider.ask = third_time  # type: ignore[method-assign]
+    [job] = world.put("none-1")
+    worked(world, 4)
+    record = ended(world, job)
+    assert [failure.cost_usd for failure in record.failures] == [USD, USD]
+    assert record.analysis is not None
+    assert record.analysis.provenance.vain_usd == 2 * USD
+    assert record.analysis.cost_usd == pytest.approx(3 * USD)
+    faults += [NoAnswer("no JSON")] * 3
+    [lost] = world.put("none-2")
+    worked(world, 4)
+    assert [failure.cost_usd for failure in ended(world, lost).failures] == [USD] * 3
 
 
 def test_a_drain_waits_for_the_fallback(world: World, provider: ScriptedProvider) -> None:

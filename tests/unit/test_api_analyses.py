@@ -59,6 +59,9 @@ def test_audio_becomes_a_job_and_the_job_an_analysis(api: ApiWorld) -> None:
     again = acme.post("/v1/analyses", content=wav(), headers={"Content-Type": "audio/wav"})
     assert (again.status_code, again.json()) == (200, found.json())
     assert api.waiting(Lane.HIGH) == []
+    assert (
+        'earmark_uploads_routed_total{fate="known",lane="high",origin="api"} 1.0' in api.anybody().get("/metrics").text
+    )
 
 
 def test_it_came_when_it_came(api: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from runtime.controller_parts import open_parts
 from runtime.controller_process import look_once
 from runtime.metrics.metric import Kind
 from runtime.metrics.of_controller import OF_CONTROLLER, QUEUE_WAITING, SPENT
+from runtime.report import show_status
 from runtime.waiting_letters import WaitingLetters
 from runtime.wiring import connect
 from tests.clock import ManualClock
@@ -231,9 +232,51 @@ def test_the_command_prints_what_it_sees_and_says_what_it_cannot(
     assert look_once(settings, as_json=True) == 0
     figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {"metric": "earmark_queue_waiting", "labels": {"queue": "high"}, "value": 0.0} in figures
+    assert {"queues", "spend"} <= {each["labels"]["part"] for each in figures if each["metric"] == LOOKED}
     monkeypatch.setattr(Spend, "today", lambda _: refused())
     assert look_once(settings, as_json=False) == exit_status.SOME_NOT_DONE
     told = capsys.readouterr()
     assert "spend cannot be seen: unavailable: away" in told.out + told.err
     assert "queue=high" in told.out
     assert "earmark_fallback_spent_dollars" not in told.out
+
+
+def test_a_broken_file_of_queues_hides_queues_alone(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """All other parts are seen; the command names the one that is not and ends with 3."""
+    settings.data.mkdir()
+    (settings.data / "queues.sqlite").write_bytes(b"garbage" * 1000)
+    assert look_once(settings, as_json=True) == exit_status.SOME_NOT_DONE
+    told = capsys.readouterr()
+    assert told.err.count("cannot be seen") == 1
+    assert "queues cannot be seen" in told.err
+    assert "earmark_dead_letters" in told.out
+
+
+def test_the_dead_queue_is_what_status_says(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the letters that were collected from it."""
+    clock = ManualClock()
+    backend = connect(settings, clock)
+    terms = Terms(keep=timedelta(days=7), replays_max=3)
+    with Letters(backend.state) as letters:
+        job = make_job("a")
+        letter = bury(None, job, [make_failure("timed_out")], now=clock(), terms=terms, actor="me")
+        letters.change(job.id, lambda _: letter)
+    with open_parts(settings, backend, clock) as parts:
+        looking = Looking(*parts)
+        looking.look()
+    show_status(settings, as_json=True)
+    [status] = [row["waiting"] for row in json.loads(capsys.readouterr().out) if row["queue"] == "dead"]
+    assert looking.value("earmark_queue_waiting", queue="dead") == status == 1
+
+
+def test_the_call_that_is_longest_due_is_shown(settings: Settings) -> None:
+    """One that is due later is not late; of those that are, the oldest counts."""
+    clock = ManualClock()
+    backend = connect(settings, clock)
+    for box, seconds in (("acme.wh_1", -30), ("acme.wh_1", -600), ("beta.wh_2", -60), ("beta.wh_3", 600)):
+        due = f"{clock() + timedelta(seconds=seconds):%Y%m%dT%H%M%S.%fZ}"
+        backend.state.write(f"outbox/{box}/{due}-evt_{0:032x}.json", b"{}", content_type="application/json")
+    with open_parts(settings, backend, clock) as parts:
+        looking = Looking(*(part for part in parts if part.name == "webhooks"))
+        looking.look()
+    assert looking.value("earmark_webhook_oldest_seconds") == 600

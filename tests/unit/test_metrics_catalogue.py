@@ -18,7 +18,7 @@ from runtime.metrics.catalogue import BY_NAME, METRICS
 from runtime.metrics.labels import KINDS, known_kind
 from runtime.metrics.metric import Kind, Server
 from runtime.metrics.page import PAGE, metrics_page
-from runtime.metrics.router_metrics import ArrivalMetrics, RouterMetrics
+from runtime.metrics.router_metrics import ArrivalMetrics, RouterMetrics, WebhookMetrics
 from runtime.metrics.worker_metrics import WorkerMetrics, WorkerScope
 from tests.making import make_upload
 
@@ -58,6 +58,7 @@ def test_everything_that_is_served_is_in_the_catalogue_and_the_other_way_round()
     registry = CollectorRegistry()
     WorkerMetrics(registry, WorkerScope(frozenset(Lane), "qwen", 8, 240.0))
     ArrivalMetrics(registry)
+    WebhookMetrics(registry)
     api = ApiMetrics()
     for served, servers in (
         (registry, {Server.WORKER, Server.ROUTER}),

@@ -135,3 +135,22 @@ def test_sums_stay_within_the_caps(
             spent[tenant] = spent.get(tenant, 0) + min(usd, used)
     spend.close()
     assert made(store, clock).today() == pytest.approx(sum(spent.values()), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b'{"micro_usd": 1e999}', b'{"micro_usd": -5}', b'{"micro_usd": 4611686018427387904}']
+)
+def test_a_sum_that_cannot_be_read_is_no_number_and_counts_as_spent(store: ObjectStore, content: bytes) -> None:
+    """Nobody is told of billions, nothing is spent, and what is owed from before makes no sum of it."""
+    clock = ManualClock()
+    spend = made(store, clock)
+    earlier = spend.reserve("one", 0.001)
+    assert isinstance(earlier, Reservation)
+    [whole] = [info for info in store.scan("spend/") if info.name.endswith("all.json")]
+    store.write(whole.name, content, content_type="application/json", if_generation=whole.generation)
+    spend.settle(earlier, 0.5)
+    assert spend.reserve("two", 0.5) is Cap.DAY
+    spend.close()
+    with pytest.raises(Unavailable, match=r"all\.json .* delete it"):
+        spend.today()
+    assert b"".join(store.read(whole.name)) == content

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from earmark.log import Attached
 from earmark.settings import Settings
-from runtime import exit_status, up
+from runtime import exit_status, up, up_voice
 from runtime.up import Role, Up
 
 WAIT_S = 20.0
@@ -131,3 +132,16 @@ def test_the_workers_share_the_machine_as_promised() -> None:
     assert found["worker of low"].environment == low
     assert float(found["worker of high"].environment["EARMARK_POLL_S"]) <= 0.02
     assert "retention" in [role.name for role in up.roles(Settings(), 8080, "127.0.0.1", retention=True)]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_where_the_log_is_json_nothing_else_is_said(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event of the log for programs, a sentence for people; retention says nothing in words either."""
+    monkeypatch.setattr(up_voice, "attached", lambda: Attached("info", style))  # type: ignore[arg-type]  # of two words
+    events: list[str] = []
+    monkeypatch.setattr(up_voice, "event", lambda _log, name, **_fields: events.append(name))
+    out = StringIO()
+    up_voice.Voice(Console(file=out)).say("one ended", "role.ended", role="one")
+    assert (events, bool(out.getvalue())) == ((["role.ended"], False) if style == "json" else ([], True))
+    [keeping] = [role for role in up.roles(Settings(), 1, "", retention=True) if role.name == "retention"]
+    assert ("--json" in keeping.arguments) == (style == "json")

@@ -223,7 +223,7 @@ def test_the_fallback_is_counted_once_for_each_reason() -> None:
 def test_a_job_without_an_answer_counts_by_its_error(kind: str, counted_as: str) -> None:
     """A class that nobody knows is another one, so that no label grows without end."""
     worker, lease = Worker(), make_lease()
-    failure = make_failure(kind)
+    failure = make_failure(kind).model_copy(update={"cost_usd": 0.25})
     record = Record(
         job_id=lease.job.id, tenant="acme", status="failed", enqueued_at=EPOCH, settled_at=EPOCH, failures=(failure,)
     )
@@ -235,6 +235,7 @@ def test_a_job_without_an_answer_counts_by_its_error(kind: str, counted_as: str)
     assert worker.value("earmark_jobs_settled_total", lane="low", tier="free", status="failed") == 1
     assert worker.value("earmark_job_audio_seconds_total", lane="low") == 3
     assert worker.value("earmark_job_response_seconds_count", lane="low") == 0
+    assert worker.value("earmark_job_cost_dollars_total", lane="low", model=FALLBACK, arm="primary") == 0.25
 
 
 def test_a_batch_is_as_full_as_the_fuller_of_its_limits() -> None:
@@ -305,17 +306,30 @@ def test_a_breaker_is_in_one_state() -> None:
 
 
 def test_arms_and_models_come_and_go_and_never_pile_up() -> None:
-    """After years of experiments there are a few; the ones in use are among them, and their counts go on."""
+    """After years of experiments there are a few; what was counted stays, and those that come late are others."""
     worker = Worker()
     for number in range(100):
         worker.settle(arm=f"arm-{number}", model=f"model-{number}")
         worker.settle()
     families = {family.name: family for family in worker.registry.collect()}
     answered = [sample for sample in families["earmark_jobs_answered"].samples if sample.value]
-    assert 10 < len(answered) <= 24
+    assert 10 < len(answered) <= 25  # with the others
     assert worker.value("earmark_jobs_answered_total", lane="high", model="qwen", arm="primary") == 100
-    assert worker.value("earmark_jobs_answered_total", lane="high", model="model-99", arm="arm-99") == 1
-    assert worker.value("earmark_jobs_answered_total", lane="high", model="model-1", arm="arm-1") is None
+    assert worker.value("earmark_jobs_answered_total", lane="high", model="model-1", arm="arm-1") == 1
+    assert worker.value("earmark_jobs_answered_total", lane="high", model="other", arm="other") == 100 - 22 - 1
+
+
+def test_arms_that_are_only_foreseen_end_no_series_that_has_counts() -> None:
+    """However many experiments are started; one of theirs that answers takes the place of one that has not."""
+    worker = Worker(arms=lambda: [(f"idle-{number}", f"model-{number}") for number in range(60)])
+    worker.settle(arm="busy", model="mert")
+    worker.metrics.sample()
+    answered = "earmark_jobs_answered_total"
+    assert worker.value(answered, lane="high", model="mert", arm="busy") == 1
+    assert worker.value(answered, lane="high", model="qwen", arm="primary") == 0
+    worker.settle(arm="idle-59", model="model-59")
+    assert worker.value(answered, lane="high", model="model-59", arm="idle-59") == 1
+    assert worker.value(answered, lane="high", model="model-0", arm="idle-0") is None
 
 
 def test_experiments_that_cannot_be_seen_cost_no_other_figure() -> None:
