@@ -5,6 +5,7 @@ UTC, so parts of them are cut out exactly (SQLite's own functions round to milli
 0; a hexadecimal text is a number.  Importing sqlglot takes a tenth of a second: import this module only to query.
 """
 
+import threading
 from functools import lru_cache
 from typing import ClassVar, Final
 
@@ -67,6 +68,10 @@ class _Writer(SQLiteGenerator):
     }
 
 
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""sqlglot loads its dialects when it first reads one, and does not say that several threads may."""
+
+
 @lru_cache(maxsize=256)
 def to_sqlite(sql: str) -> str:
     """The same query for SQLite.
@@ -75,7 +80,8 @@ def to_sqlite(sql: str) -> str:
         ConfigurationError: it is no query that BigQuery would understand, or one this module has no word for.
     """
     try:
-        return _Writer(dialect="sqlite", comments=False).generate(parse_one(sql, read="bigquery"))
+        with _ONE_AT_A_TIME:
+            return _Writer(dialect="sqlite", comments=False).generate(parse_one(sql, read="bigquery"))
     except SqlglotError as error:
         message = f"This SQL is not BigQuery's: {error}"
         raise ConfigurationError(message) from error
