@@ -18,7 +18,7 @@ _NONE: Final[Mapping[str, float]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Of one lane, since the last look."""
+    """Of one lane, since the last look; of jobs that had audio, so that bytes go with seconds."""
 
     settled: Settled
     size_bytes: float

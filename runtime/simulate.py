@@ -183,10 +183,19 @@ def _print_table(read: Read, peers: Peers, outcomes: Sequence[Outcome]) -> None:
     depths = ", ".join(f"{each:,.4g} {lane}" for lane, each in (peers.jobs_per_worker or {}).items())
     console.print(
         f"{len(read.trace):,} arrivals in {read.trace.end_s / 3600:,.1f} hours.  Depth: a worker for so many jobs: "
-        f"{depths}.  Fixed: as many workers as cost what the controller's do, unless it was said.",
+        f"{depths}.  {_fixed(outcomes)}",
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _fixed(outcomes: Sequence[Outcome]) -> str:
+    """How many workers the fixed fleet has, and how far its GPU hours are from the controller's."""
+    named = {each.scaler: each for each in outcomes}
+    ours, fixed = named[OURS], named[FIXED]
+    workers = ", ".join(f"{each.most_workers} {lane}" for lane, each in fixed.lanes.items())
+    more = fixed.gpu_hours / ours.gpu_hours - 1 if ours.gpu_hours else 0.0
+    return f"Fixed: {workers}; {abs(more):.1%} {'fewer' if more < 0 else 'more'} GPU hours than the controller's."
 
 
 def _seconds(value: float | None) -> str:

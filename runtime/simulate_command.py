@@ -41,7 +41,7 @@ def simulate(
     ] = None,
     low_jobs_per_worker: Annotated[float | None, typer.Option(min=0.01, help="The same of low.")] = None,
     high_fixed: Annotated[
-        int | None, typer.Option(min=0, help="Workers of the fixed fleet; default: what cost as much as ours.")
+        int | None, typer.Option(min=0, help="Workers of the fixed fleet; default: nearest to the GPU hours of ours.")
     ] = None,
     low_fixed: Annotated[int | None, typer.Option(min=0, help="The same of low.")] = None,
     usd_per_gpu_hour: Annotated[float | None, typer.Option(min=0, help="Instead of the policy's.")] = None,

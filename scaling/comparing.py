@@ -50,7 +50,7 @@ class Peers:
     jobs_per_worker: Mapping[Lane, float] | None = None
     """For scaling by depth; ``None`` = as many jobs of the trace's mean length as a worker does in half the promise."""
     fixed: Mapping[Lane, int] = field(default_factory=dict)
-    """A lane that is left out has as many as cost at least what the controller's cost."""
+    """A lane that is left out has as many as come nearest to the controller's GPU hours."""
 
 
 def half_a_promise(trace: Trace, policy: Policy) -> dict[Lane, float]:
@@ -65,10 +65,14 @@ def half_a_promise(trace: Trace, policy: Policy) -> dict[Lane, float]:
 
 
 def as_dear(outcome: Outcome, policy: Policy) -> dict[Lane, int]:
-    """The smallest fixed fleet of each lane with the GPU hours of an outcome, but for a twentieth of a worker."""
+    """The fixed fleet of each lane that comes nearest to the GPU hours of an outcome.
+
+    They differ by half a worker at most; by more where a lane needs less than half of one, for a lane with jobs has
+    one, and where the fixed fleet is done earlier or later.
+    """
     hours = max(outcome.seconds / HOUR_S, 1e-9)
     return {
-        lane: min(policy.lanes[lane].cap, max(1, math.ceil(each.gpu_hours / hours - 0.05)))
+        lane: min(policy.lanes[lane].cap, max(1 if each.jobs else 0, math.floor(each.gpu_hours / hours + 0.5)))
         for lane, each in outcome.lanes.items()
     }
 

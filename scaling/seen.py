@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The jobs of a lane that ended between two looks at the rows; sums over them."""
+    """The jobs of a lane that ended between two looks at the rows and had audio; sums over them.
+
+    What is no audio is refused within moments.  Counted, it would make the others look shorter than they are.
+    """
 
     span_s: float
     """Seconds between the two looks."""

@@ -17,6 +17,8 @@ AT_MOST_S: Final = 1e11
 """Seconds since 1970 in some thousands of years."""
 AUDIO_MOST_S: Final = 86_400.0
 SPAN_MOST_S: Final = 366 * 86_400.0
+FAR_MOST: Final = 0.1
+"""Arrivals that are too far from all others are left out up to this share, or a single one among three and more."""
 NAMED: Final = 20
 """So many faults are kept; the rest is counted."""
 EXAMPLE: Final = (
@@ -56,7 +58,7 @@ def read_trace(lines: Iterable[str], progress: Callable[[int], None] = lambda _:
         progress: is told the number of the line now and then.
 
     Raises:
-        ConfigurationError: no line is an arrival, or the arrivals span more than a year.
+        ConfigurationError: no line is an arrival, or more than a tenth of them lie outside of any one year.
     """
     gathering, faults, faulty, taken, last = Gathering(), list[Fault](), 0, 0, 0
     for number, found in _arrivals(lines):
@@ -68,21 +70,30 @@ def read_trace(lines: Iterable[str], progress: Callable[[int], None] = lambda _:
             if len(faults) < NAMED:
                 faults.append(Fault(number, found))
         else:
-            gathering.add(*found)
+            gathering.add(*found, number)
             taken += 1
     progress(last)
     if not taken:
         why = f"; the first fault is in line {faults[0].line}: {faults[0].why}" if faults else ", it is empty"
         message = f"The trace has no arrivals{why}.  {EXAMPLE}"
         raise ConfigurationError(message)
-    trace = gathering.trace()
-    if trace.end_s > SPAN_MOST_S:
+    far = _left_out_far(gathering, taken)
+    all_faults = sorted([*faults, *far[:NAMED]], key=lambda fault: fault.line)
+    return Read(gathering.trace(), tuple(all_faults[:NAMED]), faulty + len(far))
+
+
+def _left_out_far(gathering: Gathering, taken: int) -> list[Fault]:
+    """The arrivals that are a year and more from most others, as faults; milliseconds would be played for ever."""
+    days = SPAN_MOST_S / 86_400
+    lines = gathering.leave_out_far(SPAN_MOST_S)
+    if len(lines) > max(1.0, FAR_MOST * taken) or 2 * len(lines) >= taken > 1:
         message = (
-            f"The trace spans {trace.end_s / 86_400:,.0f} days, {SPAN_MOST_S / 86_400:.0f} at most: is an `at_s` among "
-            "them in milliseconds, or without its date?"
+            f"The trace spans too long: {len(lines):,} of {taken:,} arrivals, the first in line {lines[0]}, lie "
+            f"outside of the {days:.0f} days with the most.  Is `at_s` in milliseconds, or without its date?"
         )
         raise ConfigurationError(message)
-    return Read(trace, tuple(faults), faulty)
+    why = f"at_s is more than {days:.0f} days from most others: is it in milliseconds, or without its date?"
+    return [Fault(line, why) for line in lines]
 
 
 def _arrivals(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Lane, float, float] | str]]:

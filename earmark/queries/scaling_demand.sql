@@ -1,4 +1,4 @@
--- What workers did, by lane: jobs that ended, their audio, how long they waited, and what a model took over those it heard.
+-- What workers did, by lane: jobs that ended with audio, their audio, how long they waited, and what a model took over those it heard.
 -- @since TIMESTAMP = 2000-01-01T00:00:00Z    start of the window, included
 -- @until TIMESTAMP = 9999-01-01T00:00:00Z    end of the window, not included
 -- @tenant STRING = ''    one tenant; empty = all
@@ -19,6 +19,7 @@ FROM (
   WHERE
     `at` >= @since
     AND `at` < @until
+    AND audio_s > 0
     AND (@tenant = '' OR tenant = @tenant)
 ) AS ended
 GROUP BY lane

@@ -10,7 +10,10 @@ from tests.unit.test_scaling_view import ended
 
 
 def test_what_workers_did(warehouses: WarehouseCase) -> None:
-    """By lane, within the window: all jobs, and the time of those that a warm model of ours heard."""
+    """By lane, within the window: all jobs with audio, and the time of those that a warm model of ours heard.
+
+    What had no audio is not among them: its bytes belong to no second.
+    """
     clock = ManualClock()
     warehouse = warehouses.open()
     warehouse.append(
@@ -20,6 +23,7 @@ def test_what_workers_did(warehouses: WarehouseCase) -> None:
             ended("c", clock, warm=False),
             ended("d", clock, lane="high", fallback_model="gpt"),
             ended("e", clock, at=clock() + timedelta(seconds=60)),
+            ended("f", clock, status="rejected", audio_s=0.0, predict_s=0.0, size_bytes=90_000_000),
         ]
     )
     rows = warehouse.query("scaling_demand", {"since": clock(), "until": clock() + timedelta(seconds=60)})

@@ -37,7 +37,7 @@ def _own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data folder of the test's own, and no settings of the person who runs it."""
     monkeypatch.setenv("EARMARK_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("EARMARK_ACTOR", "anna")
-    monkeypatch.setattr("earmark.log.attach", lambda *_: None)
+    monkeypatch.setattr("earmark.log.attach", lambda *_, **_kept: None)
     monkeypatch.chdir(tmp_path)
 
 

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.vocabulary import Lane
-from scaling.comparing import DEPTH, FIXED, HELPED, OURS, Alone, compare
+from scaling.comparing import DEPTH, FIXED, HELPED, OURS, Alone, as_dear, compare
 from scaling.controller import Controller
 from scaling.outcome import Outcome
 from scaling.policy import Policy, load_policy
@@ -177,8 +178,23 @@ def test_it_beats_depth_at_no_more_gpu_hours(shape: Shape, seed: int) -> None:
 
 
 def test_the_peers_are_played_in_the_same_weather() -> None:
-    """All of them get every job; the fixed fleet costs at least what ours does."""
+    """All of them get every job; the fixed fleet is within half a worker a lane of ours."""
     found = {each.scaler: each for each in compare(made(Shape.BURST, 3), POLICY, Weather(3))}
     assert list(found) == [OURS, HELPED, DEPTH, FIXED]
     assert len({each.lanes[Lane.LOW].jobs for each in found.values()}) == 1
-    assert found[FIXED].gpu_hours >= 0.95 * found[OURS].gpu_hours
+    for lane in Lane:
+        own, fixed = found[OURS].lanes[lane], found[FIXED].lanes[lane]
+        mean = own.gpu_hours / (found[OURS].seconds / HOUR_S)
+        assert abs(mean - fixed.most_workers) <= 0.5
+
+
+def test_a_fixed_fleet_is_as_dear_as_whole_workers_allow() -> None:
+    """A trickle still has its one worker; a lane without jobs has none; more than half of one is one."""
+    ours = play(made(Shape.STEADY, 1, hours=1.0))
+
+    def sized(workers: float, jobs: int) -> int:
+        own = replace(ours.lanes[Lane.LOW], gpu_hours=workers * ours.seconds / HOUR_S, jobs=jobs)
+        return as_dear(replace(ours, lanes={**ours.lanes, Lane.LOW: own}), CALM)[Lane.LOW]
+
+    found = [sized(workers, jobs) for workers, jobs in ((3.1, 9), (3.4, 9), (3.6, 9), (0.2, 9), (0.2, 0), (99.0, 9))]
+    assert found == [3, 3, 4, 1, 0, CALM.lanes[Lane.LOW].cap]

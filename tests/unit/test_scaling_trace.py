@@ -11,9 +11,10 @@ from earmark.errors import ConfigurationError
 from earmark.vocabulary import Lane
 from scaling.trace import Gathering
 from scaling.trace_maker import LENGTHS, Shape, make_trace
-from scaling.trace_reader import NAMED, read_trace
+from scaling.trace_reader import NAMED, SPAN_MOST_S, read_trace
 
 GOOD = '{"at_s": 5, "lane": "high", "audio_s": 3}'
+FAR = '{"at_s": 1e9, "lane": "low", "audio_s": 3}'
 
 
 def lines_of(shape: Shape, seed: int) -> list[str]:
@@ -70,8 +71,29 @@ def test_no_arrivals_at_all(lines: list[str]) -> None:
 
 def test_a_span_of_years_is_a_mistake() -> None:
     """Milliseconds among seconds would be played for ever."""
-    with pytest.raises(ConfigurationError, match="days"):
-        read_trace([GOOD, '{"at_s": 1e9, "lane": "high", "audio_s": 3}'])
+    for good, far in ((1, 1), (18, 3)):
+        with pytest.raises(ConfigurationError, match=rf"{far} of .* line {good + 1}, .*days"):
+            read_trace([GOOD] * good + [FAR] * far)
+
+
+def test_a_few_far_lines_are_named_and_left_out() -> None:
+    """Before or after the others, by number among other faults; what is left begins at zero."""
+    read = read_trace([GOOD, "x", FAR, *[GOOD] * 30, GOOD.replace("5", "40"), FAR])
+    assert (len(read.trace), read.trace.end_s, read.faulty) == (32, 35.0, 3)
+    assert [fault.line for fault in read.faults] == [2, 3, 35]
+    assert "days from most others" in read.faults[1].why
+    late = read_trace([GOOD, *[FAR] * 20])
+    assert ([fault.line for fault in late.faults], len(late.trace.lanes[Lane.LOW])) == ([1], 20)
+    assert late.trace.end_s == 0.0
+
+
+def test_a_whole_year_is_played() -> None:
+    """The last arrival of a span as long as may be still counts; one that lies just outside of it does not."""
+    lines = [json.dumps({"at_s": at_s, "lane": "low", "audio_s": 3}) for at_s in (0, 1, 2, SPAN_MOST_S)]
+    assert read_trace(lines).trace.end_s == SPAN_MOST_S
+    read = read_trace([*lines, json.dumps({"at_s": SPAN_MOST_S + 0.5, "lane": "high", "audio_s": 3})])
+    assert [fault.line for fault in read.faults] == [5]
+    assert read.trace.end_s == SPAN_MOST_S
 
 
 def test_many_faults_are_counted() -> None:

@@ -109,6 +109,22 @@ def test_rows_and_sizes_tell_the_work(place: Place) -> None:
     )
 
 
+@pytest.mark.parametrize("sized", [True, False])
+def test_refused_uploads_hide_no_backlog(place: Place, *, sized: bool) -> None:
+    """Large files without audio end beside the jobs: what waits is as long as before, by sizes and by mean length."""
+    rows = [ended(f"job-{number}", place.clock) for number in range(50)]
+    none = {"status": "rejected", "audio_s": 0.0, "predict_s": 0.0, "size_bytes": 90_000_000}
+    rows += [ended(f"none-{number}", place.clock, **none) for number in range(500)]
+    place.backend.warehouse.append(rows)
+    place.clock.move(10.0)
+    place.put(10)
+    if not sized:
+        place.change = lambda backend: replace(backend, mean_waiting_bytes=lambda _lane: None)
+    view = place.open()
+    view()
+    assert view()[Lane.LOW].waiting_audio_s == pytest.approx(10 * (360.0 if sized else 180.0))
+
+
 def test_arrivals_are_what_ended_and_what_grew(place: Place) -> None:
     """Sixty jobs that came in half a minute, of which none ended, are two a second."""
     view = place.open()
@@ -125,7 +141,7 @@ def test_arrivals_are_what_ended_and_what_grew(place: Place) -> None:
 
 
 def test_what_the_fallback_answered_is_no_workers_time(place: Place) -> None:
-    """Its seconds are left out, and those of a first batch, which loads the model; their jobs count."""
+    """Its seconds are left out, and those of a first batch, which loads the model; jobs with audio count."""
     rows = [
         ended("a", place.clock),
         ended("b", place.clock, model="gpt", fallback_model="gpt", predict_s=900.0),
@@ -137,7 +153,7 @@ def test_what_the_fallback_answered_is_no_workers_time(place: Place) -> None:
     place.open()()
     settled = place.looks[0][Lane.LOW].settled
     assert settled is not None
-    assert (settled.jobs, settled.heard_audio_s, settled.busy_s) == (4, 180.0, pytest.approx(3.6))
+    assert (settled.jobs, settled.heard_audio_s, settled.busy_s) == (3, 180.0, pytest.approx(3.6))
 
 
 def test_a_queue_that_cannot_tell_is_watched(place: Place) -> None:

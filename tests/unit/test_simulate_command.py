@@ -1,6 +1,7 @@
 """``earmark simulate``: what it prints, and what it says of bad traces."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -44,9 +45,16 @@ def test_figures_as_json(trace: Path) -> None:
 
 def test_a_table_for_people(trace: Path) -> None:
     """Who was late, what it took and what it cost, and what the others were set to."""
-    result = earmark("--trace", str(trace), "--lose-region", "600:600", "--unseen", "1200:300", "--match")
+    words = ("--trace", str(trace), "--lose-region", "600:600", "--unseen", "1200:300")
+    result = earmark(*words, "--match")
     assert result.exit_code == 0, result.output
     assert all(word in result.stdout for word in (OURS, MATCHED, FIXED, "GPU hours", "dollars", "a worker for so many"))
+    fixed = re.search(r"Fixed: (\d+) high, (\d+) low; ([\d.]+)% (more|fewer) GPU hours", result.stdout)
+    assert fixed is not None
+    found = json.loads(earmark(*words, "--json").stdout)
+    hours = {each["scaler"]: each["gpu_hours"] for each in found["scalers"]}
+    more = float(fixed[3]) * (1 if fixed[4] == "more" else -1)
+    assert more == pytest.approx(100 * (hours[FIXED] / hours[OURS] - 1), abs=0.1)
 
 
 def test_prices_and_limits_can_be_given(trace: Path, tmp_path: Path) -> None:
