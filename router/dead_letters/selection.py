@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from router.dead_letters.letter import UNSETTLED, DeadLetter, State
+from router.dead_letters.remedies import remedy_of
 
 SAMPLES: Final = 3
 """Ids that a group names."""
@@ -89,7 +90,7 @@ def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
                 stage=failure.stage if failure else "",
                 model=letter.model,
                 message=failure.message if failure else "",
-                remedy=failure.remedy if failure else "",
+                remedy=remedy_of(failure),
                 first_at=letter.first_buried_at,
                 last_at=letter.last_buried_at,
             )

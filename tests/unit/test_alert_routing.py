@@ -51,6 +51,15 @@ def test_one_cause_rings_once() -> None:
     assert heard([*all_of_it, *fired("ticket", "EarmarkBacklog", lane="low")]) == night
 
 
+def test_a_page_about_letters_of_one_class_silences_no_other_class() -> None:
+    """Only the ticket about the same letters."""
+    page, ticket, other = (
+        {"alertname": "EarmarkDeadLetterRate", "severity": severity, "kind": kind}
+        for severity, kind in (("page", "worker_lost"), ("ticket", "worker_lost"), ("ticket", "not_found"))
+    )
+    assert heard([page, ticket, other]) == [page, other]
+
+
 def test_what_is_late_because_much_waits_rings_once() -> None:
     """The other lane is another matter, and so are errors."""
     high = fired("page", "EarmarkBacklog", "EarmarkJobsLate", "EarmarkLatenessBudgetBurn", lane="high")

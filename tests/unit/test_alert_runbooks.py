@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from typer.main import get_command
@@ -25,10 +25,20 @@ def test_a_section_says_what_somebody_who_was_woken_asks(name: str, text: str) -
         assert question in text, f"{name} does not say {question}"
 
 
+BESIDE: Final = ("operations.md", "retention.md", "dead-letters.md")
+"""What the runbooks send somebody on to."""
+
+
 def commands() -> list[str]:
-    """Every command of Earmark's that the runbooks tell somebody to type."""
-    text = RUNBOOKS.read_text(encoding="utf-8")
-    return sorted(set(re.findall(r"`(earmark [^`]+)`", text)))
+    """Every command of Earmark's that the runbooks, and what they lead to, tell somebody to type."""
+    texts = [path.read_text(encoding="utf-8") for path in (RUNBOOKS, *map(RUNBOOKS.with_name, BESIDE))]
+    return sorted({line for text in texts for line in re.findall(r"`(earmark [^`]+)`", text)})
+
+
+def missing(command: Any, words: list[str]) -> list[str]:
+    """The options that a command needs and does not get."""
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    return [option.opts[0] for option in options if option.required and not set(option.opts) & set(words)]
 
 
 @pytest.mark.parametrize("line", commands())
@@ -43,6 +53,7 @@ def test_every_command_of_the_runbooks_exists(line: str) -> None:
     assert not hasattr(command, "commands") or not words, f"{line}: there is no command {words[:1]}"
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= options
+    assert not missing(command, words), f"{line}: it is refused without these"
     if path == ["report"]:
         assert words[0] in {query.stem for query in (ROOT / "earmark" / "queries").glob("*.sql")}
 
