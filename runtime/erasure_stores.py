@@ -40,6 +40,7 @@ BACKEND_FIELDS: Final[Mapping[str, str]] = {
     "dead": "queues",
     "depths": "counts",
     "watched": "counts",
+    "routed": "counts",
     "mean_waiting_bytes": "counts",
     "results": "results",
     "state": "the stores of STATE_FOLDERS",

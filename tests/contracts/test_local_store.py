@@ -1,5 +1,6 @@
 """What ``LocalObjectStore`` adds to the contract: files for people, and nothing left behind."""
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -80,7 +81,8 @@ def test_things_that_are_no_objects(store: LocalObjectStore, tmp_path: Path) -> 
     (bucket / "new\nline").touch()
     Path(os.fsdecode(os.fsencode(bucket) + b"/\xff\xfe")).touch()
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(bucket / "sock"))
+        with contextlib.chdir(bucket):  # the path of a socket has a hundred characters at most
+            server.bind("sock")
         for name in ("link", "loop", "pipe", "sock"):
             assert store.stat(name) is None
             with pytest.raises(ObjectMissing):

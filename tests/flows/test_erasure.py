@@ -494,6 +494,7 @@ def test_every_state_folder_and_file_is_declared(house: House) -> None:
         "the stores of STATE_FOLDERS",
         "the stores of buckets",
         "names of workers; about no customer",
+        "addresses of processes; about no customer",
         "looks on their way into the audit log, under pseudonyms",
         "locks, and notes of content types under hashes of names; half-written files of dead writers are swept",
     }

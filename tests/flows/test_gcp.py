@@ -140,7 +140,7 @@ def test_notifications_that_repeat_or_are_late_cost_nothing(cloud: Cloud, comman
     assert set(statuses) <= {"queued", "repeated", "superseded"}
     worked = command.run("work", "--until-empty")
     assert worked.returncode == 0, worked.stderr
-    assert worked.stderr.count('"job.settled"') == 1
+    assert worked.stderr.count('"event": "job.settled"') == 1
     [record] = records(cloud, "late")
     assert record["analysis"]["metadata"]["content_type"]["value"] == "silence"
 
