@@ -62,16 +62,14 @@ def looks_at(
     columns = (np.ones(jobs), values, values**2, audio_s, audio_s**2, values * audio_s)
     kinds, places = np.unique(numbers, return_inverse=True)
     sums = np.zeros((2, kinds.size, len(columns)))
+    names: list[int] = kinds.tolist()
+    moments: list[list[Moments | None]] = [[None] * kinds.size for _ in range(2)]
     for start in range(0, jobs, EACH):
         part = slice(start, start + EACH)
         for i, column in enumerate(columns):
             np.add.at(sums[:, :, i], (treated[part].astype(np.int64), places[part]), column[part])
-        arms = [
-            {
-                int(kind): Moments(int(row[0]), *row[1:])
-                for kind, row in zip(kinds.tolist(), arm.tolist(), strict=True)
-                if row[0]
-            }
-            for arm in sums
-        ]
+        for arm, place in set(zip(treated[part].tolist(), places[part].tolist(), strict=True)):
+            count, *others = sums[int(arm), place].tolist()
+            moments[arm][place] = Moments(int(count), *others)
+        arms = [{name: each for name, each in zip(names, arm, strict=True) if each is not None} for arm in moments]
         yield min(start + EACH, jobs), arms[0], arms[1]

@@ -30,7 +30,7 @@ def _fault(name: str) -> str | None:
         return "it is not Unicode text"
     if not 1 <= size_bytes <= MAX_NAME_BYTES:
         return f"it has {size_bytes} bytes, where 1 to {MAX_NAME_BYTES} are allowed"
-    if any(unicodedata.category(char) == "Cc" for char in name):
+    if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
         return "it holds a control character"
     segments = name.split("/")
     if "" in segments:

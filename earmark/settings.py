@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 
 from earmark.errors import ConfigurationError
+from earmark.settings_cloud import Cloud
 from earmark.settings_costing import Costing
 from earmark.settings_watching import Watching
 
@@ -28,7 +29,7 @@ PROVIDER = r"^([a-z][a-z0-9_-]{0,39})?$"
 YIELDING_NICE: Final = 19
 
 
-class Settings(Watching, Costing):
+class Settings(Watching, Costing, Cloud):
     """What an operator can set."""
 
     backend: Literal["local", "gcp"] = Field(
@@ -113,15 +114,6 @@ class Settings(Watching, Costing):
     lane_rules: Path | None = Field(
         None, description="TOML file of lane rules; unset = the ones that ship with the router."
     )
-
-    gcp_project: str = Field("", pattern=r"^[a-z0-9-]*$", description="Google Cloud project, for the backend `gcp`.")
-    gcp_prefix: str = Field(
-        "earmark", pattern=r"^[a-z][a-z0-9-]{1,30}$", description="First word of every name on Google Cloud."
-    )
-    maximum_bytes_billed: int = Field(
-        10 * 1024**3, gt=0, description="Bytes that one BigQuery query may read; a larger one fails and costs nothing."
-    )
-    gcp_location: str = Field("US", min_length=1, description="Where buckets and the dataset are made, as `EU`.")
 
     lease_s: float = Field(30.0, ge=1, le=600, description="Seconds a worker holds a job before it must ask again.")
     max_tries: int = Field(3, ge=1, le=100, description="Tries a job gets before it is buried, whatever ended each.")

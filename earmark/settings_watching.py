@@ -5,18 +5,26 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Role = Literal["api", "router", "worker", "controller", "retention", "operator"]
+"""What a machine or a pod of several can be there for."""
+
 
 class Watching(BaseModel):
     """What an operator can set about it; ``Settings`` has these too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    role: Literal["", Role] = Field(
+        "",
+        description="What the machine or pod is there for, so that `earmark doctor` asks for no more than that needs; "
+        "empty = everything.",
+    )
     metrics_port: int = Field(
-        0,
+        -1,
         ge=-1,
         le=65535,
-        description="Port where router, worker and controller serve `/metrics`; 0 = none, -1 = any that is free.  "
-        "`earmark up` gives each of its processes one.",
+        description="Port where API, router, worker and controller serve `/metrics`; -1 = any that is free, of which "
+        "`/metrics/targets` of the API tells, 0 = none.  `earmark up` gives each of its processes one.",
     )
     metrics_host: str = Field("127.0.0.1", max_length=255, description="Address on which they do.")
     controller_every_s: float = Field(

@@ -82,7 +82,8 @@ def make_api(parts: ApiParts) -> FastAPI:
     app.add_middleware(Traced, spans=open_spans(parts.settings, "api"), clock=parts.clock)
     add_problems(app)
     for endpoints in _ENDPOINTS:
-        app.include_router(endpoints)
+        # As they are: ``include_router`` would make every route once more, at the first request.
+        app.router.routes.extend(endpoints.routes)
 
     parts.analyses.metrics.foresee(
         (route.path, method)

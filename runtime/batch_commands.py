@@ -10,7 +10,7 @@ from runtime.retention_arguments import settings
 
 batch = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Batches: how far they are, their results.")
 BatchId = Annotated[str, typer.Argument(help="Id of the batch.", metavar="ID", show_default=False)]
-Tenant = Annotated[str, typer.Option(help="Whose batch it is.")]
+Tenant = Annotated[str, typer.Option(help="Whose batch it is; not given = whoever's has that id.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -53,24 +53,24 @@ def submit(
     raise typer.Exit(status)
 
 
-@batch.command("list", epilog="Examples:\n\n`earmark batch list --tenant acme`")
+@batch.command("list", epilog="Examples:\n\n`earmark batch list`\n\n`earmark batch list --tenant acme`")
 def list_(
     *,
-    tenant: Tenant = "default",
+    tenant: Annotated[str, typer.Option(help="Only of this customer.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Batches, the latest first."""
+    """Batches of all customers, or of one, the latest first."""
     from runtime.batch_desk import list_batches  # noqa: PLC0415
 
     list_batches(settings(), tenant, limit=limit, json_=as_json)
 
 
-@batch.command(epilog="Examples:\n\n`earmark batch show ID --tenant acme --failures 20`")
+@batch.command(epilog="Examples:\n\n`earmark batch show ID --failures 20`")
 def show(
     batch_id: BatchId,
     *,
-    tenant: Tenant = "default",
+    tenant: Tenant = "",
     failures: Annotated[int, typer.Option(min=0, max=1000, help="Show so many entries without an analysis.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -80,19 +80,19 @@ def show(
     raise typer.Exit(show_batch(settings(), batch_id, tenant, failures=failures, json_=as_json))
 
 
-@batch.command(epilog="Examples:\n\n`earmark batch cancel ID --tenant acme`")
-def cancel(batch_id: BatchId, *, tenant: Tenant = "default") -> None:
+@batch.command(epilog="Examples:\n\n`earmark batch cancel ID`\n\n`earmark batch cancel ID --tenant acme`")
+def cancel(batch_id: BatchId, *, tenant: Tenant = "") -> None:
     """Take no further entries, and drop what waits unless somebody else asked for it too."""
     from runtime.batch_desk import cancel_batch  # noqa: PLC0415
 
     cancel_batch(settings(), batch_id, tenant)
 
 
-@batch.command(epilog="Examples:\n\n`earmark batch results ID --tenant acme --format parquet --out acme.parquet`")
+@batch.command(epilog="Examples:\n\n`earmark batch results ID --format parquet --out acme.parquet`")
 def results(
     batch_id: BatchId,
     *,
-    tenant: Tenant = "default",
+    tenant: Tenant = "",
     form: Annotated[ResultFormat, typer.Option("--format", help="How they are written.")] = ResultFormat.JSONL,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:

@@ -1,4 +1,7 @@
-"""``earmark batch``: lists, shows and cancels batches, and writes their results."""
+"""``earmark batch``: lists, shows and cancels batches, and writes their results.
+
+Whoever runs the service need not say whose a batch is: no two have the same id.
+"""
 
 import json
 import os
@@ -25,6 +28,7 @@ from runtime.batch_parts import open_counting, open_room
 from runtime.batch_progress import BatchProgress
 from runtime.batch_results import BatchResults
 from runtime.batch_room import TOO_MUCH_AUDIO
+from runtime.dlq_desk import say
 from runtime.ordering import order
 from runtime.result_format import ResultFormat
 from runtime.tenancy import open_tenants
@@ -32,16 +36,23 @@ from runtime.wiring import connect, make_batches
 
 
 def list_batches(settings: Settings, tenant: str, *, limit: int, json_: bool) -> None:
-    """Print a customer's batches, the latest first."""
+    """Print the batches of a customer, or of all, the latest first."""
     backend = connect(settings)
-    open_tenants(settings, backend).find(tenant)
-    found = list(islice(make_batches(settings, backend).of_tenant(tenant), limit))
+    batches = make_batches(settings, backend)
+    if tenant:
+        open_tenants(settings, backend).find(tenant)
+        found = list(islice(batches.of_tenant(tenant), limit))
+    else:
+        found = batches.everybodys(limit)
     if json_:
         sys.stdout.write(json.dumps([_summary(batch) for batch in found], indent=1) + "\n")
         return
+    width = max((len(batch.tenant) for batch in found), default=0)
     for batch in found:
         name = f"  {printable(batch.name)}" if batch.name else ""
-        _print(f"{batch.id}  {batch.state:9}  {batch.made_at:%Y-%m-%d %H:%M:%S}  {batch.entries:>9,} entries{name}")
+        told = f"{batch.state:9}  {batch.made_at:%Y-%m-%d %H:%M:%S}  {batch.entries:>9,} entries"
+        _print(f"{batch.id}  {batch.tenant:{width}}  {told}{name}")
+    say(f"The latest {limit}; --limit shows more." if len(found) == limit else f"{len(found)} batches.")
 
 
 def show_batch(settings: Settings, batch_id: str, tenant: str, *, failures: int, json_: bool) -> int:
@@ -73,7 +84,7 @@ def cancel_batch(settings: Settings, batch_id: str, tenant: str) -> None:
         ConfigurationError: there is none, or it is over.
     """
     backend = connect(settings)
-    _find(settings, backend, tenant, batch_id)
+    owner = _find(settings, backend, tenant, batch_id).tenant
 
     def before(batch: Batch) -> None:
         entry = AuditEntry(
@@ -81,15 +92,17 @@ def cancel_batch(settings: Settings, batch_id: str, tenant: str) -> None:
             actor=actor_name(settings.actor),
             action="batch.cancel",
             target=batch.id,
-            tenant=tenant,
+            tenant=owner,
         )
         AuditTrail(backend.audit, backend.warehouse, utc_now, hints=backend.state)([entry])
 
-    batch = make_batches(settings, backend).cancel(tenant, batch_id, before=before)
+    batch = make_batches(settings, backend).cancel(owner, batch_id, before=before)
     if batch is None or batch.state is not BatchState.CANCELLED:
         message = f"The batch {batch_id} is over: {batch.state if batch else 'it is gone'}."
         raise ConfigurationError(message)
-    Console(stderr=True, highlight=False).print(f"{batch_id} is cancelled; what it has is kept.", markup=False)
+    Console(stderr=True, highlight=False).print(
+        f"{batch_id} of {owner} is cancelled; what it has is kept.", markup=False
+    )
 
 
 def write_results(settings: Settings, batch_id: str, tenant: str, form: ResultFormat, out: Path | None) -> None:
@@ -100,7 +113,7 @@ def write_results(settings: Settings, batch_id: str, tenant: str, form: ResultFo
     """
     backend = connect(settings)
     batch = _find(settings, backend, tenant, batch_id)
-    order(settings, backend, "batch.results", tenant=tenant, detail=batch.id)
+    order(settings, backend, "batch.results", tenant=batch.tenant, detail=batch.id)
     pieces = as_bytes(BatchResults(backend.results, backend.warehouse).all(batch), form)
     if out is None:
         for piece in pieces:
@@ -135,7 +148,7 @@ def progress_line(batch: Batch, progress: BatchProgress, paused_until: datetime 
         parts += [f"{timedelta(seconds=round(progress.left_s or 0))} left"] if known else []
         parts += [paused_text(paused_until)] if paused_until is not None else []
     told = f": {batch.error}" if batch.error else ""
-    return f"Batch {batch.id} ({batch.state}{told}): {', '.join(parts)}"
+    return f"Batch {batch.id} of {batch.tenant} ({batch.state}{told}): {', '.join(parts)}"
 
 
 def as_json(batch: Batch, progress: BatchProgress, paused_until: datetime | None = None) -> dict[str, object]:
@@ -166,10 +179,15 @@ def _summary(batch: Batch) -> dict[str, object]:
 
 
 def _find(settings: Settings, backend: Backend, tenant: str, batch_id: str) -> Batch:
-    open_tenants(settings, backend).find(tenant)
-    found = make_batches(settings, backend).find(tenant, batch_id)
+    """The batch of that id, of the customer that is named or of whichever has it; raises ``ConfigurationError``."""
+    batches = make_batches(settings, backend)
+    if tenant:
+        open_tenants(settings, backend).find(tenant)
+    owner = tenant or batches.owner(batch_id)
+    found = batches.find(owner, batch_id) if owner else None
     if found is None:
-        message = f"{tenant} has no batch {batch_id!r}.  `earmark batch list --tenant {tenant}` shows those there are."
+        whose, option = (f"{tenant} has", f" --tenant {tenant}") if tenant else ("There is", "")
+        message = f"{whose} no batch {batch_id!r}.  `earmark batch list{option}` shows those there are."
         raise ConfigurationError(message)
     return found.batch
 

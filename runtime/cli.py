@@ -12,14 +12,16 @@ from rich.console import Console
 from earmark import log
 from earmark.errors import ConfigurationError, EarmarkError, Unavailable
 from earmark.settings import PREFIX, Effective, load, shown
+from earmark.settings_watching import Role
 from earmark.vocabulary import Lane
 from runtime import exit_status
 from runtime.ab import ab
 from runtime.audit import audit
 from runtime.batch_commands import register as register_batches
 from runtime.calibration_commands import register as register_calibration
-from runtime.cost_commands import cost
+from runtime.cost_commands import cost, window_of
 from runtime.dlq import dlq
+from runtime.mounted_secrets import take_mounted
 from runtime.output import Format
 from runtime.retention import retention
 from runtime.serve_commands import register as register_serve
@@ -162,19 +164,33 @@ def work(
     raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty, warm=warm))
 
 
-@app.command(epilog="Examples:\n\n`earmark report`\n\n`earmark report failures_by_kind --json`")
+@app.command(
+    epilog="Examples:\n\n`earmark report`\n\n`earmark report failures_by_kind --json`\n\n"
+    "`earmark report arrivals --since 7d --format jsonl > trace.jsonl`"
+)
 def report(
     name: Annotated[str, typer.Argument(help="Which report; leave it out for the list.", show_default=False)] = "",
+    *,
+    since: Annotated[str, typer.Option(help="Only rows of then or later: `2026-01-31`, UTC, or `7d` ago.")] = "",
+    until: Annotated[str, typer.Option(help="Only rows of before then.")] = "",
+    tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "",
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a named query over the warehouse; safe while workers run."""
     from runtime.report import list_reports, run_report  # noqa: PLC0415
 
+    given: dict[str, object] = {key: at for key, at in window_of(since, until).items() if at is not None}
+    given |= {"tenant": tenant} if tenant else {}
     settings = _settings(default_level="warning").settings
+    form = Format.JSON if as_json else form
     if name:
-        run_report(settings, name, as_json=as_json)
+        run_report(settings, name, form, given)
+    elif given:
+        message = "Name a report: without one, --since, --until and --tenant say nothing."
+        raise ConfigurationError(message)
     else:
-        list_reports(as_json=as_json)
+        list_reports(form)
 
 
 @app.command(epilog="Examples:\n\n`earmark status`\n\n`watch earmark status`")
@@ -224,12 +240,24 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         print(f"{name:{width}}  {row['value'] or '-':24}  {row['source']}")  # noqa: T201
 
 
-@app.command(epilog="Examples:\n\n`earmark doctor`\n\n`earmark doctor --json`")
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """What is installed, what works, and what to do about the rest; exit status 4 when something needed is broken."""
+@app.command(epilog="Examples:\n\n`earmark doctor`\n\n`earmark doctor --json`\n\n`earmark doctor --role router`")
+def doctor(
+    role: Annotated[
+        Role | None, typer.Option(help="Look at what this role needs, instead of EARMARK_ROLE.", show_default=False)
+    ] = None,
+    load_model: Annotated[
+        bool, typer.Option("--model", help="Load the model, also beside a worker that has it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What is installed, what works, and what to do about the rest; exit status 4 when something needed is broken.
+
+    In a pod it looks at what that pod is there for.  Where a worker runs, the model is looked at and not loaded.
+    """
     from runtime.doctor import examine  # noqa: PLC0415
 
-    raise typer.Exit(examine(_settings(default_level="error").settings, as_json=as_json))
+    settings = _settings(default_level="error", role=role).settings
+    raise typer.Exit(examine(settings, as_json=as_json, load_model=load_model))
 
 
 def _named(paths: list[str]) -> list[Path]:
@@ -258,6 +286,7 @@ def _fail(error: EarmarkError, code: int, remedy: str = "") -> NoReturn:
 def main() -> None:
     """Run the command; every error Earmark knows is one clear line and an exit status, never a traceback."""
     try:
+        take_mounted(os.environ)
         app()
     except ConfigurationError as error:
         _fail(error, exit_status.USAGE)

@@ -1,7 +1,7 @@
 """``parts_of``: what the controller looks at, from the adapters of a backend."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -16,6 +16,7 @@ from runtime.metrics.labels import KINDS, PART, known_kind
 from runtime.queue_depths import DEAD, told_depth, with_letters
 from runtime.retention_desk import open_desk
 from runtime.retention_status import figures_of, health_of
+from runtime.scaling_look import ScalingLook
 from runtime.scaling_view import open_scaling
 from runtime.waiting_letters import WaitingLetters
 from runtime.webhooks.outbox import Outbox
@@ -35,15 +36,26 @@ QUEUES, LETTERS, SPEND, RETENTION, SCALING, WEBHOOKS = PART.values
 
 
 @contextmanager
-def open_parts(settings: Settings, backend: Backend, clock: Clock) -> Iterator[list[Part]]:
+def open_parts(
+    settings: Settings, backend: Backend, clock: Clock, *, look: Callable[[str], None] | None = None
+) -> Iterator[list[Part]]:
     """The parts; leaving the context ends their threads.
+
+    Args:
+        settings: of the process.
+        backend: its adapters.
+        clock: the present.
+        look: for a look that writes nothing and asks for no workers: is told what the figures of scaling stand on.
 
     Raises:
         ConfigurationError: a file that the settings name cannot be used.
     """
     with ExitStack() as stack:
         letters = stack.enter_context(WaitingLetters(backend.state))
-        spend, desired = make_spend(settings, backend, clock), open_scaling(settings, backend, clock)
+        spend = make_spend(settings, backend, clock)
+        desired = (
+            open_scaling(settings, backend, clock) if look is None else ScalingLook(settings, backend, clock, look)
+        )
 
         def scaling() -> Iterator[Figure]:
             for lane, each in desired().items():

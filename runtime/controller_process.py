@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -21,23 +20,18 @@ from runtime.retention_output import print_table
 from runtime.signals import stoppable
 from runtime.wiring import connect
 
-_ANY_PORT: Final = -1
-
 
 def run_controller(settings: Settings) -> int:
     """Look every few seconds until SIGTERM or Ctrl-C; returns the exit status.
-
-    Where no port is set for the figures it takes any that is free, for a controller that shows nothing is none.
 
     Raises:
         ConfigurationError: the port is taken, or a setting is wrong.
     """
     backend, registry = connect(settings, late=True), CollectorRegistry()
-    served = settings if settings.metrics_port else settings.model_copy(update={"metrics_port": _ANY_PORT})
     with stoppable() as stop, open_parts(settings, backend, utc_now) as parts:
         controller = Controller(parts)
         registry.register(controller)
-        with serving_metrics(served, Server.CONTROLLER, registry):
+        with serving_metrics(settings, Server.CONTROLLER, registry):
             while not stop.is_set():
                 controller.run_once()
                 stop.wait(settings.controller_every_s)
@@ -45,9 +39,13 @@ def run_controller(settings: Settings) -> int:
 
 
 def look_once(settings: Settings, *, as_json: bool) -> int:
-    """Print what there is to see, a figure a line; exit status 3 where a part cannot be seen."""
+    """Print what there is to see, a figure a line; exit status 3 where a part cannot be seen.
+
+    It changes nothing: what the figures of scaling stand on is said on standard error.
+    """
     backend: Backend = connect(settings, late=True)
-    with open_parts(settings, backend, utc_now) as parts:
+    told = list[str]()
+    with open_parts(settings, backend, utc_now, look=told.append) as parts:
         patient = [replace(part, within_s=RETENTION_WITHIN_S) for part in parts]
         controller = Controller(patient)
         seen, figures = controller.run_once(wait_s=RETENTION_WITHIN_S), controller.figures
@@ -59,6 +57,8 @@ def look_once(settings: Settings, *, as_json: bool) -> int:
         ]
         print_table(["metric", "labels", "value"], rows)
     unseen = [each for each in seen if each.looked_at is None]
+    for line in told:
+        say(line)
     for each in unseen:
         say(f"{each.part} cannot be seen: {each.why}")
     return exit_status.SOME_NOT_DONE if unseen else 0

@@ -17,6 +17,8 @@ ENGLISH_BYTES: Final = 4
 """Bytes of English in a token, about; reservations reckon with fewer."""
 ANSWER_TOKENS: Final = 300
 """Of an answer about all fields of a window: some 75 words of transcript, and 800 bytes of other fields."""
+QUESTION_TOKENS: Final = question_tokens(FIELDS) * BYTES_PER_TOKEN / ENGLISH_BYTES
+"""Of the text that asks about all fields of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,27 @@ def assume(given: Given, provider: Provider, measured: Callable[[], Measured]) -
     return Assumed(audio_s, api, share, _asking(given, share, api, measured))
 
 
+def asking_usd(provider: Provider, audio_s: float) -> float:
+    """What a provider that is asked everything about a job of so many seconds takes for it, in dollars."""
+    heard_s, requests = _heard(provider, audio_s)
+    return estimated_usd(
+        provider.prices,
+        audio_tokens=heard_s * provider.tokens_per_audio_s,
+        text_tokens=requests * QUESTION_TOKENS,
+        answer_tokens=requests * ANSWER_TOKENS,
+    )
+
+
+def _heard(provider: Provider, audio_s: float) -> tuple[float, int]:
+    """Seconds of a job that a provider hears, and the pieces it is sent."""
+    heard_s = min(audio_s, provider.audio_windows * WINDOW_S)
+    return heard_s, math.ceil(heard_s / WINDOW_S)
+
+
 def _lengths(given: Given, provider: Provider, measured: Callable[[], Measured]) -> tuple[Figure, float, float]:
     """Seconds of audio in a job, what of it the provider would hear, and pieces it would be sent."""
     if given.audio_s_per_job is not None:
-        heard_s = min(given.audio_s_per_job, provider.audio_windows * WINDOW_S)
-        return Figure(given.audio_s_per_job, "given"), heard_s, math.ceil(heard_s / WINDOW_S)
+        return Figure(given.audio_s_per_job, "given"), *_heard(provider, given.audio_s_per_job)
     rows = measured()
     rows.check_answers("the length of a job", "--audio-s-per-job")
     if rows.audio_s <= 0:
@@ -89,8 +107,7 @@ def _api(given: Given, provider: Provider, heard_s: float, requests: float) -> F
     """What one job costs a provider that is asked about everything."""
     if given.api_usd_per_job is not None:
         return Figure(given.api_usd_per_job, "given")
-    usual = question_tokens(FIELDS) * BYTES_PER_TOKEN / ENGLISH_BYTES
-    asked = usual if given.question_tokens is None else given.question_tokens
+    asked = QUESTION_TOKENS if given.question_tokens is None else given.question_tokens
     answered = ANSWER_TOKENS if given.answer_tokens is None else given.answer_tokens
     usd = estimated_usd(
         provider.prices,

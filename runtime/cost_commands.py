@@ -1,7 +1,9 @@
 """``earmark cost``: its arguments; ``runtime.cost_report`` and ``runtime.cost_comparing`` do the work."""
 
 import math
+import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -47,21 +49,27 @@ def report(
     """
     from runtime import cost_output  # noqa: PLC0415  # keeps `earmark --help` quick
     from runtime.cost_report import read_costs  # noqa: PLC0415  # same
-    from runtime.dlq import time_of  # noqa: PLC0415  # same
+    from runtime.looking import nothing_there  # noqa: PLC0415  # same
     from runtime.wiring import connect  # noqa: PLC0415  # same
 
     if as_json and as_csv:
         message = "Choose --json or --csv, not both."
         raise ConfigurationError(message)
-    window = {"since": time_of("--since", since), "until": time_of("--until", until)}
-    found = read_costs(connect(_settings()).warehouse, by or (), **window, tenant=tenant)
+    window, settings = window_of(since, until), _settings()
+    if missing := nothing_there(settings):
+        raise ConfigurationError(missing)
+    warehouse = connect(settings).warehouse
+    found = read_costs(warehouse, by or (), **window, tenant=tenant)
+    unheard = not found.total.jobs and bool(tenant) and not read_costs(warehouse, tenant=tenant).total.jobs
     if as_json:
         asked = {name: None if at is None else at.isoformat() for name, at in window.items()}
         cost_output.print_json(found, {**asked, "tenant": tenant or None, "by": [each.value for each in by or ()]})
     elif as_csv:
         cost_output.print_csv(found)
-    else:
+    elif not unheard:
         cost_output.print_table(found)
+    if unheard:
+        sys.stderr.write(f"No job of a tenant {tenant!r} has ever ended here.  Is the name as meant?\n")
 
 
 @cost.command(
@@ -120,7 +128,7 @@ def break_even(
     from runtime import cost_choice_output  # noqa: PLC0415  # keeps `earmark --help` quick
     from runtime.cost_assumed import Given  # noqa: PLC0415  # same
     from runtime.cost_comparing import Question, choose  # noqa: PLC0415  # same
-    from runtime.dlq import time_of  # noqa: PLC0415  # same
+    from runtime.looking import nothing_there  # noqa: PLC0415  # same
     from runtime.wiring import connect  # noqa: PLC0415  # same
 
     amounts = {
@@ -134,6 +142,7 @@ def break_even(
         _check("--jobs-per-day", volume)
     _check("--utilisation", utilisation, most=1, positive=True)
     _check("--fallback-share", fallback_share, most=1)
+    window = window_of(since, until)
     question = Question(
         machines=gpu or (),
         provider=provider,
@@ -143,8 +152,8 @@ def break_even(
         least=least_machines,
         whole=whole_machines,
         spot=spot,
-        since=time_of("--since", since),
-        until=time_of("--until", until),
+        since=window["since"],
+        until=window["until"],
         tenant=tenant,
         given=Given(
             audio_s_per_job=audio_s_per_job,
@@ -158,8 +167,26 @@ def break_even(
         ),
     )
     settings = _settings()
-    choice = choose(settings, connect(settings).warehouse, question, utc_now())
+    missing = nothing_there(settings)
+    if missing:
+        sys.stderr.write(f"{missing}\n")
+    choice = choose(settings, None if missing else connect(settings).warehouse, question, utc_now())
     (cost_choice_output.print_json if as_json else cost_choice_output.print_text)(choice)
+
+
+def window_of(since: str, until: str) -> dict[str, datetime | None]:
+    """The times of a window.
+
+    Raises:
+        ConfigurationError: one is none, or the window ends before it begins.
+    """
+    from runtime.dlq import time_of  # noqa: PLC0415  # keeps `earmark --help` quick
+
+    begin, end = time_of("--since", since), time_of("--until", until)
+    if begin is not None and end is not None and begin >= end:
+        message = f"--since {since!r} is not before --until {until!r}: between them lies no time.  Exchange them."
+        raise ConfigurationError(message)
+    return {"since": begin, "until": end}
 
 
 def _speeds(texts: Sequence[str], machines: Sequence[str]) -> dict[str, float]:

@@ -90,12 +90,12 @@ class Rows:
         return self.found
 
 
-def choose(settings: Settings, warehouse: Warehouse, question: Question, now: datetime) -> Choice:
+def choose(settings: Settings, warehouse: Warehouse | None, question: Question, now: datetime) -> Choice:
     """Answer a question.
 
     Args:
         settings: which name the primary, the fallback and files of prices and providers.
-        warehouse: whose rows tell what is not given.
+        warehouse: whose rows tell what is not given; ``None`` = there are no rows.
         question: what is asked.
         now: end of the window of rows where the question names none, and the day by which prices are old.
 

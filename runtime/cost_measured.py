@@ -54,6 +54,8 @@ class Measured:
     fallback_usd: float
     span: timedelta
     """From the first of the answers to the last."""
+    tenant: str = ""
+    """Whose rows alone were looked into; empty = all."""
 
     def predict_s_per_audio_s(self, machine: str) -> float:
         """Seconds of inference for a second of audio on a machine.
@@ -65,8 +67,8 @@ class Measured:
         jobs, audio_s = sum(each.jobs for each in found), sum(each.audio_s for each in found)
         if jobs < LEAST_JOBS or audio_s <= 0:
             message = (
-                f"Too few rows: {jobs} jobs were heard on the machine {machine}, and a figure needs {LEAST_JOBS}.  "
-                f"{self._there(machine)}"
+                f"Too few rows: {jobs} jobs{self._whose} were heard on the machine {machine}, and a figure needs "
+                f"{LEAST_JOBS}.  {self._there(machine)}"
             )
             raise ConfigurationError(message)
         return sum(each.predict_s for each in found) / audio_s
@@ -83,9 +85,16 @@ class Measured:
                 jobs[each.machine] = jobs.get(each.machine, 0) + each.jobs
         found = [machine for machine, count in jobs.items() if count >= LEAST_JOBS]
         if not found:
-            message = f"Too few rows: a figure needs {LEAST_JOBS} jobs heard on one machine.  {self._there('MACHINE')}"
+            message = (
+                f"Too few rows: a figure needs {LEAST_JOBS} jobs{self._whose} heard on one machine.  "
+                f"{self._there('MACHINE')}"
+            )
             raise ConfigurationError(message)
         return found
+
+    @property
+    def _whose(self) -> str:
+        return f" of tenant {self.tenant!r}" if self.tenant else ""
 
     def _there(self, machine: str) -> str:
         """What there is, and what to do about it."""
@@ -110,14 +119,14 @@ class Measured:
         """Raise ``ConfigurationError`` where there are too few answers to say what a job is like."""
         if self.answers < LEAST_JOBS:
             message = (
-                f"Too few rows: {self.answers} jobs have an answer, and {what} needs {LEAST_JOBS} of them.  Run more "
-                f"jobs, widen --since, or give {option}."
+                f"Too few rows: {self.answers} jobs{self._whose} have an answer, and {what} needs {LEAST_JOBS} of "
+                f"them.  Run more jobs, widen --since, or give {option}."
             )
             raise ConfigurationError(message)
 
 
 def measure(
-    warehouse: Warehouse,
+    warehouse: Warehouse | None,
     prices: PriceList,
     *,
     model: str,
@@ -129,7 +138,7 @@ def measure(
     """Look into the rows of a window.
 
     Args:
-        warehouse: that is asked.
+        warehouse: that is asked; ``None`` = there are no rows.
         prices: which know machines by their hardware.
         model: the primary.
         windows: pieces of a recording that the provider is sent at most.
@@ -140,10 +149,9 @@ def measure(
     Raises:
         Unavailable: the warehouse cannot be reached.
     """
-    asked = {"since": since, "until": until, "tenant": tenant, "model": model}
-    rows: list[dict[str, Any]] = warehouse.query(
-        "cost_basis", {**asked, "most_s": windows * WINDOW_S, "window_s": WINDOW_S}
-    )
+    asked: dict[str, object] = {"since": since, "until": until, "tenant": tenant, "model": model}
+    asked |= {"most_s": windows * WINDOW_S, "window_s": WINDOW_S}
+    rows: list[dict[str, Any]] = [] if warehouse is None else warehouse.query("cost_basis", asked)
 
     def total(column: str) -> float:
         return math.fsum(float(row[column]) for row in rows)
@@ -160,6 +168,7 @@ def measure(
         asked=int(total("asked")),
         fallback_usd=total("fallback_usd"),
         span=last - first,
+        tenant=tenant,
     )
 
 

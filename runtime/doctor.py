@@ -9,22 +9,35 @@ import tempfile
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from earmark.errors import EarmarkError
 from earmark.settings import Settings
 from runtime import exit_status
+from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_client
+from runtime.needs import NEEDS, Needs
+from runtime.pulse import heard
 from runtime.wiring import configured_pipeline, connect
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool
 from workers.model_process import ModelProcess
-from workers.models.catalogue import find_model
+from workers.models.catalogue import check_packages, find_model, find_provider
+from workers.models.weights_folder import folder_version, is_folder_name
+
+if TYPE_CHECKING:
+    from workers.models.openai_compatible import OpenAICompatible
 
 FREE_BYTES_MIN = 1 << 30
 SEE = "See docs/cascade.md and docs/confidence.md."
+PARTS_REMEDY = "See the message; `earmark config` says what is set."
+NOBODY: Final = "doctor"
+"""A name that no object of ours has."""
+WORKER: Final = "worker"
 OPTIONAL = {
     "torch": "Qwen2-Audio: install torch for your machine first",
     "transformers": "Qwen2-Audio: pip install --editable '.[qwen2-audio]'",
@@ -46,8 +59,29 @@ class Finding:
     remedy: str = ""
 
 
-def examine(settings: Settings, *, as_json: bool) -> int:
-    """Look at everything, print it, and return the exit status: 4 when something needed does not work."""
+def examine(settings: Settings, *, as_json: bool, load_model: bool = False) -> int:
+    """Look at everything that this role needs, print it, and return the exit status: 4 when some of it does not work.
+
+    Args:
+        settings: with the role.
+        as_json: print JSON.
+        load_model: load the model also where a worker may have it, which takes the room for a second one.
+    """
+    findings = _look(settings, load_model=load_model)
+    if as_json:
+        sys.stdout.write(json.dumps([vars_of(finding) for finding in findings], indent=1) + "\n")
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for finding in findings:
+            mark, style = ("ok", "green") if finding.works else ("missing", "red" if finding.needed else "yellow")
+            console.print(f"{mark:8}", style=style, end="")
+            remedy = "" if finding.works else f"  → {finding.remedy}"
+            console.print(f"{finding.name:24} {finding.detail}{remedy}", markup=False)
+    return exit_status.UNAVAILABLE if any(finding.needed and not finding.works for finding in findings) else 0
+
+
+def _look(settings: Settings, *, load_model: bool) -> list[Finding]:
+    needs = NEEDS[settings.role]
     findings = [
         Finding(
             "python",
@@ -60,23 +94,33 @@ def examine(settings: Settings, *, as_json: bool) -> int:
             "data folder", lambda: _writable(settings.data), f"Make {settings.data} writable, or set EARMARK_DATA."
         ),
         _attempt("disk", lambda: _space(settings.data), "Free some space; audio is decoded there."),
-        _attempt("queues and stores", lambda: _stores(settings), "See the message; `earmark config` says what is set."),
-        _attempt("decoder", lambda: _decoder(settings), "Run `make setup`."),
-        _attempt(f"model {settings.model}", lambda: _model(settings), "Run `make setup`."),
-        *([_attempt("calibration", lambda: _calibration(settings), SEE)] if _calibrations(settings) else []),
-        *([_attempt(f"fallback {settings.fallback}", lambda: _fallback(settings), SEE)] if settings.fallback else []),
-        *(_package(name, use) for name, use in OPTIONAL.items()),
+        *_parts(settings, needs),
     ]
-    if as_json:
-        sys.stdout.write(json.dumps([vars_of(finding) for finding in findings], indent=1) + "\n")
-    else:
-        console = Console(highlight=False, soft_wrap=True)
-        for finding in findings:
-            mark, style = ("ok", "green") if finding.works else ("missing", "red" if finding.needed else "yellow")
-            console.print(f"{mark:8}", style=style, end="")
-            remedy = "" if finding.works else f"  → {finding.remedy}"
-            console.print(f"{finding.name:24} {finding.detail}{remedy}", markup=False)
-    return exit_status.UNAVAILABLE if any(finding.needed and not finding.works for finding in findings) else 0
+    if needs.names_jobs:
+        findings.append(_attempt("pipeline", lambda: _pipeline(settings), SEE))
+    if needs.hears:
+        findings.append(_attempt("decoder", lambda: _decoder(settings), "Run `make setup`."))
+        model = partial(_model, settings, load=load_model)
+        findings.append(_attempt(f"model {settings.model}", model, "Run `make setup`."))
+        if settings.fallback:
+            findings.append(_attempt(f"fallback {settings.fallback}", lambda: _fallback(settings), SEE))
+    if not settings.role:
+        findings += [_package(name, use) for name, use in OPTIONAL.items()]
+    return findings
+
+
+def _parts(settings: Settings, needs: Needs) -> list[Finding]:
+    """Each queue, bucket and the warehouse by itself, so that one that is away hides no other."""
+    try:
+        backend = connect(settings, late=True)
+    except EarmarkError as error:
+        return [Finding("backend", works=False, needed=True, detail=str(error), remedy=PARTS_REMEDY)]
+    looks: dict[str, Callable[[], str]] = {
+        f"queue {name}": partial(_queue, backend.depths[name]) for name in needs.queues
+    }
+    looks |= {f"bucket {name}": partial(_bucket, backend, name) for name in needs.buckets}
+    looks["warehouse"] = lambda: _warehouse(settings, backend)
+    return [_attempt(name, look, PARTS_REMEDY) for name, look in looks.items()]
 
 
 def vars_of(finding: Finding) -> dict[str, object]:
@@ -105,13 +149,19 @@ def _space(folder: Path) -> str:
     return f"{free / 2**30:.0f} GiB free"
 
 
-def _stores(settings: Settings) -> str:
-    backend = connect(settings)
-    depths = {name: depth() for name, depth in backend.depths.items()}
-    backend.results.stat("doctor")
+def _queue(depth: Callable[[], QueueDepth]) -> str:
+    found = depth()
+    return f"{(found.waiting or 0) + (found.delayed or 0) + found.leased} jobs"
+
+
+def _bucket(backend: Backend, name: str) -> str:
+    backend.bucket(name).stat(NOBODY)
+    return "answers"
+
+
+def _warehouse(settings: Settings, backend: Backend) -> str:
     backend.warehouse.query("jobs_by_hour")
-    counts = {name: (depth.waiting or 0) + (depth.delayed or 0) + depth.leased for name, depth in depths.items()}
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) + f" jobs, backend {settings.backend}"
+    return f"answers, backend {settings.backend}"
 
 
 def _decoder(settings: Settings) -> str:
@@ -128,8 +178,20 @@ def _decoder(settings: Settings) -> str:
     return f"PyAV {importlib.metadata.version('av')} decodes in its sandbox"
 
 
-def _model(settings: Settings) -> str:
+def _model(settings: Settings, *, load: bool) -> str:
+    """Load it, unless a worker may have it: a second one beside it would take memory that jobs are heard in."""
     spec = find_model(settings.model, settings)
+    check_packages(spec)
+    if spec.regions is not None:
+        from workers.models.openai_compatible import OpenAICompatible  # noqa: PLC0415  # takes a second to import
+
+        return _asked(OpenAICompatible(find_provider(settings, settings.model_provider)))
+    if settings.model_path and is_folder_name(settings.model_path):
+        folder_version(settings.model_path)
+    workers = len(heard(settings.data))
+    if not load and (workers or settings.role == WORKER):
+        has = "a worker here has it" if workers else "no worker here has it yet"
+        return f"version {spec.version} is installed; {has}, and `--model` would load another"
     model = ModelProcess(spec.factory, spec.options, start_timeout_s=settings.model_start_timeout_s)
     try:
         model.start()
@@ -138,19 +200,18 @@ def _model(settings: Settings) -> str:
     return f"version {spec.version} loads"
 
 
-def _calibrations(settings: Settings) -> list[Path]:
-    """The artefacts that are set."""
-    return [path for path in (settings.calibration, settings.fallback_calibration) if path is not None]
-
-
-def _calibration(settings: Settings) -> str:
-    """Look whether the artefacts can be read and were made for what runs."""
-    return f"{', '.join(map(str, _calibrations(settings)))}; pipeline {configured_pipeline(settings)}"
+def _pipeline(settings: Settings) -> str:
+    """What answers are named after; artefacts of calibration are read, and must have been made for what runs."""
+    return configured_pipeline(settings)
 
 
 def _fallback(settings: Settings) -> str:
-    """Look whether the provider is there, takes the key and has the model; that costs nothing."""
-    client = make_client(settings)
+    """The same of the fallback's."""
+    return _asked(make_client(settings))
+
+
+def _asked(client: "OpenAICompatible") -> str:
+    """Look whether a provider is there, takes the key and has the model; that costs nothing."""
     client.check()
     return f"{client.name} answers"
 

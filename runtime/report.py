@@ -1,8 +1,10 @@
 """``earmark report`` and ``earmark status``: what the warehouse and the queues say."""
 
+import csv
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich import box
@@ -20,6 +22,8 @@ from runtime import exit_status
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
 from runtime.dlq_desk import say
+from runtime.exports.columns import inert
+from runtime.output import Format
 from runtime.pulse import heard
 from runtime.queue_depths import DEAD, with_letters
 from runtime.tenancy import open_tenants
@@ -41,30 +45,30 @@ WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
 
 
-def list_reports(*, as_json: bool) -> None:
+def list_reports(form: Format = Format.TABLE) -> None:
     """Print the reports there are."""
     found = {name: load_query(name).description for name in query_names() if not name.startswith(PARTS)}
-    if as_json:
+    if form is Format.JSON:
         _print_json(found)
+        return
+    if form is not Format.TABLE:
+        _print_rows([{"name": name, "description": text} for name, text in found.items()], form)
         return
     width = max(map(len, found))
     for name, text in found.items():
         sys.stdout.write(f"{name:{width}}  {text}\n")
 
 
-def run_report(settings: Settings, name: str, *, as_json: bool) -> None:
-    """Print one report.
+def run_report(
+    settings: Settings, name: str, form: Format = Format.TABLE, given: Mapping[str, object] | None = None
+) -> None:
+    """Print one report; ``given`` are values of its parameters.
 
     Raises:
-        ConfigurationError: there is no such report.
+        ConfigurationError: there is no such report, or it has no such parameter.
     """
-    rows = connect(settings).warehouse.query(name)
-    if as_json:
-        _print_json(rows)
-    elif not rows:
-        sys.stdout.write("No rows yet.\n")
-    else:
-        _print_table(rows)
+    load_query(name).values(given or {})  # a fault is told before a folder or a client is opened
+    _print_rows(connect(settings).warehouse.query(name, given), form)
 
 
 def show_status(settings: Settings, *, as_json: bool) -> None:
@@ -156,11 +160,27 @@ def show_alive(settings: Settings, *, within_s: float, as_json: bool) -> int:
     return 0 if workers and all(each.age_s <= within_s for each in workers) else exit_status.UNAVAILABLE
 
 
+def _print_rows(rows: Sequence[Mapping[str, object]], form: Format) -> None:
+    if form is Format.JSON:
+        _print_json(rows)
+    elif form is Format.JSONL:
+        sys.stdout.writelines(json.dumps(row, default=str) + "\n" for row in rows)
+    elif form is Format.CSV and rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: inert(value) if isinstance(value, str) else value for name, value in row.items()})
+    elif not rows:
+        (sys.stderr if form is Format.CSV else sys.stdout).write("No rows yet.\n")
+    else:
+        _print_table(rows)
+
+
 def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=1, default=str) + "\n")
 
 
-def _print_table(rows: list[dict[str, object]]) -> None:
+def _print_table(rows: Sequence[Mapping[str, object]]) -> None:
     console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH, highlight=False)
     texts = [{name: "" if value is None else _text(value) for name, value in row.items()} for row in rows]
     widths = [max(len(name), *(len(text[name]) for text in texts)) + 2 for name in rows[0]]

@@ -88,7 +88,8 @@ def health_of(desk: Desk) -> Health:
     stop, now = desk.switch.stopped(), desk.clock()
     # A run that some notice failed of ends interrupted, and did its work all the same.
     ended = [run.beat_at for run in desk.runs.all() if run.state in {"done", "interrupted"}]
-    age_s = (now - max(ended)).total_seconds() if ended else -1.0
+    # One may have ended since `now` was read, or by a clock that is ahead; less than 0 would say that none ever did.
+    age_s = max(0.0, (now - max(ended)).total_seconds()) if ended else -1.0
     figures = {name: sum(_number(row, name) for row in latest.values()) for name in _COUNTED}
     failing = _failing(desk, now)
     unfinished = desk.unfinished_erasures()

@@ -50,10 +50,22 @@ class ScalingView:
         self._failing: set[str] = set()
 
     def __call__(self) -> Mapping[Lane, Desired]:
-        """How many workers each lane should have now.
+        """How many workers each lane should have now; workers and the next controller are told as well.
 
         Raises:
             Unavailable: neither queues nor rows can be looked into, and nothing was ever seen.
+        """
+        desired = self.reckon()
+        self._tried("memory", lambda: self._memory.keep(desired))
+        helped = [lane for lane, each in desired.items() if each.failover]
+        self._tried("failover", lambda: self._flag.tell(helped))
+        return desired
+
+    def reckon(self) -> Mapping[Lane, Desired]:
+        """The same, and nobody is told: nothing is written.
+
+        Raises:
+            Unavailable: as above.
         """
         ended = self._tried("rows", self._rows.ended)
         usual = self._tried("usual", self._rows.usual_audio_per_s) or {}
@@ -65,11 +77,7 @@ class ScalingView:
         self._now_s = max(self._now_s, self._clock().timestamp())  # a clock that is set back stands still here
         if self._controller is None:
             self._controller = Controller(self._policy, self._tried("memory", self._memory.recall))
-        desired = self._controller.step(self._now_s, seen, money=self._tried("spend", self._money) or False)
-        self._tried("memory", lambda: self._memory.keep({lane: each.workers for lane, each in desired.items()}))
-        helped = [lane for lane, each in desired.items() if each.failover]
-        self._tried("failover", lambda: self._flag.tell(helped))
-        return desired
+        return self._controller.step(self._now_s, seen, money=self._tried("spend", self._money) or False)
 
     def _seen(self, lane: Lane, ended: Ended | None, usual: float | None) -> Seen:
         if ended is not None:
@@ -121,7 +129,7 @@ class ScalingView:
             event(_log, "scaling.blind", level=logging.WARNING, what=what, error=str(error))
 
 
-def open_scaling(settings: Settings, backend: Backend, clock: Clock) -> Callable[[], Mapping[Lane, Desired]]:
+def open_scaling(settings: Settings, backend: Backend, clock: Clock) -> ScalingView:
     """What looks and says how many workers each lane should have; to be called every ``controller_every_s``.
 
     It keeps what it saw between calls, so one is opened for each process.  A call raises ``Unavailable`` only where

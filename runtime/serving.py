@@ -67,9 +67,13 @@ def serve(
         bound = listener.getsockname()
         shown = f"[{bound[0]}]" if listener.family == socket.AF_INET6 else bound[0]
         address = f"http://{shown}:{bound[1]}"
-        server = _Server(config, parts, stop, lambda: ready(address))
-        event(_log, "api.listening", address=address, connections=most)
-        server.run([listener])
+
+        def listening() -> None:
+            # Said once connections are taken: who reads the line may connect at once.
+            event(_log, "api.listening", address=address, connections=most)
+            ready(address)
+
+        _Server(config, parts, stop, listening).run([listener])
         event(_log, "api.ended")
 
 
@@ -84,7 +88,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()
+        if self.started:
+            self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         if self._stop.is_set():

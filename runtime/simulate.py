@@ -4,8 +4,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -17,14 +18,13 @@ from earmark.settings import load
 from earmark.vocabulary import Lane
 from runtime import exit_status
 from runtime.simulation_options import Options
+from runtime.simulation_prices import Priced, priced
+from runtime.trace_files import lines_of, opened_trace
 from scaling.comparing import DEPTH, FIXED, HELPED, MATCHED, OURS, Peers, compare
-from scaling.outcome import Outcome
-from scaling.policy import Policy
+from scaling.outcome import LaneOutcome, Outcome
+from scaling.simulation import AFTER_S, HOUR_S
 from scaling.trace_maker import Shape, make_trace
 from scaling.trace_reader import Read, read_trace
-
-LINE_MOST: Final = 20_000
-"""Characters of a line that are read at a time: a file without line ends does not fill the memory."""
 
 Note = Callable[[str, float | None], None]
 """What is being done, and the share of it that is; ``None`` = nobody knows."""
@@ -54,43 +54,23 @@ def play(path: Path | None, options: Options, *, as_json: bool, quiet: bool) -> 
     if path is None:
         message = "Name a trace with --trace FILE (- = standard input), or make one: --make diurnal > trace.jsonl."
         raise ConfigurationError(message)
-    policy, weather = options.applied(load().settings.scaling_policy), options.weather()
+    settings = load().settings
+    reckoned = priced(options.applied(settings.scaling_policy), settings, datetime.now(UTC).date())
+    policy, weather = reckoned.policy, options.weather()
     with _noting(quiet=quiet) as note:
-        with _opened(path) as file:
-            read = read_trace(_lines(file), lambda line: note(f"reading, line {line:,}", None))
+        with opened_trace(path) as file:
+            read = read_trace(lines_of(file), lambda line: note(f"reading, line {line:,}", None))
         peers = options.peers(read.trace, policy)
         only = (OURS, HELPED, DEPTH, *((MATCHED,) if options.match else ()), FIXED)
         outcomes = list(compare(read.trace, policy, weather, peers, only=only, progress=note))
     _tell_faults(read)
+    sys.stderr.writelines(f"{warning}\n" for warning in reckoned.warnings)
     if as_json:
-        _print_json(read, policy, peers, outcomes)
+        _print_json(read, reckoned, peers, outcomes)
     else:
         _print_table(read, peers, outcomes)
+        _print_prices(reckoned)
     return exit_status.SOME_NOT_DONE if read.faulty else 0
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    if str(path) == "-":
-        if hasattr(sys.stdin, "reconfigure"):
-            sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-        yield sys.stdin
-        return
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield file
-    except OSError as error:
-        message = f"Cannot read the trace {path}: {error.strerror}."
-        raise ConfigurationError(message) from error
-
-
-def _lines(file: TextIO) -> Iterator[str]:
-    """The lines; of one that is too long only the beginning."""
-    while line := file.readline(LINE_MOST):
-        if not line.endswith("\n") and len(line) == LINE_MOST:
-            while (rest := file.readline(LINE_MOST)) and not rest.endswith("\n"):
-                pass
-        yield line
 
 
 @contextmanager
@@ -121,13 +101,18 @@ def _tell_faults(read: Read) -> None:
         sys.stderr.write(f"{read.faulty:,} lines were left out; {len(read.trace):,} arrivals were played.\n")
 
 
-def _print_json(read: Read, policy: Policy, peers: Peers, outcomes: Sequence[Outcome]) -> None:
+def _print_json(read: Read, reckoned: Priced, peers: Peers, outcomes: Sequence[Outcome]) -> None:
     found: dict[str, Any] = {
         "arrivals": len(read.trace),
         "left_out": read.faulty,
         "seconds": round(read.trace.end_s, 3),
         "jobs_per_worker": {lane: round(each, 2) for lane, each in (peers.jobs_per_worker or {}).items()},
-        "targets_s": {lane: each.target_s for lane, each in policy.lanes.items()},
+        "targets_s": {lane: each.target_s for lane, each in reckoned.policy.lanes.items()},
+        "machine": reckoned.policy.simulation.machine,
+        "prices": {
+            name: {"usd": each.usd, "as_of": each.as_of and str(each.as_of), "source": each.source}
+            for name, each in reckoned.prices.items()
+        },
         "scalers": [_as_json(each) for each in outcomes],
     }
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
@@ -137,6 +122,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     return {
         "scaler": outcome.scaler,
         "late": outcome.late,
+        "unanswered": outcome.unanswered,
         "gpu_hours": round(outcome.gpu_hours, 3),
         "usd": round(outcome.usd, 2),
         "lanes": {
@@ -144,6 +130,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
                 "jobs": each.jobs,
                 "late": each.late,
                 "late_share": round(each.late_share, 6),
+                "unanswered": each.unanswered,
                 "p50_s": _rounded(each.p50_s),
                 "p95_s": _rounded(each.p95_s),
                 "p99_s": _rounded(each.p99_s),
@@ -175,7 +162,7 @@ def _print_table(read: Read, peers: Peers, outcomes: Sequence[Outcome]) -> None:
         cells = [outcome.scaler]
         for lane in Lane:
             each = outcome.lanes[lane]
-            cells += [f"{each.late_share:.2%}", _seconds(each.p99_s), f"{each.gpu_hours:,.1f}"]
+            cells += [f"{each.late_share:.2%}", _p99(each), f"{each.gpu_hours:,.1f}"]
         helped = sum(each.fallback_jobs for each in outcome.lanes.values())
         table.add_row(*cells, f"{helped:,}", f"{outcome.gpu_hours:,.1f}", f"{outcome.usd:,.2f}")
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -187,6 +174,36 @@ def _print_table(read: Read, peers: Peers, outcomes: Sequence[Outcome]) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    for line in _exceptions(outcomes):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _exceptions(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What the table cannot say of itself."""
+    ended = f"{AFTER_S / HOUR_S:g} hours after the last arrival, and GPU hours are counted until then"
+    left = [
+        f"{each.unanswered:,} {lane} by {outcome.scaler}"
+        for outcome in outcomes
+        for lane, each in outcome.lanes.items()
+        if each.unanswered
+    ]
+    if left:
+        yield f"Not answered, and late: {'; '.join(left)}.  The simulation ended {ended}."
+    named = {each.scaler: each for each in outcomes}
+    if MATCHED in named:
+        ours, depth = named[OURS].lanes, named[MATCHED].lanes
+        dearer = [lane for lane in Lane if depth[lane].gpu_hours > ours[lane].gpu_hours]
+        if dearer:
+            yield f"No depth was found that takes as few GPU hours as the controller in {' and '.join(dearer)}."
+
+
+def _print_prices(reckoned: Priced) -> None:
+    """What the dollars stand on."""
+    said = [
+        f"{name} {each.usd:.4g}" + (f" ({each.source}, {each.as_of})" if each.as_of else f" ({each.source})")
+        for name, each in reckoned.prices.items()
+    ]
+    sys.stdout.write(f"Dollars of {reckoned.policy.simulation.machine}: {'; '.join(said)}.\n")
 
 
 def _fixed(outcomes: Sequence[Outcome]) -> str:
@@ -196,6 +213,12 @@ def _fixed(outcomes: Sequence[Outcome]) -> str:
     workers = ", ".join(f"{each.most_workers} {lane}" for lane, each in fixed.lanes.items())
     more = fixed.gpu_hours / ours.gpu_hours - 1 if ours.gpu_hours else 0.0
     return f"Fixed: {workers}; {abs(more):.1%} {'fewer' if more < 0 else 'more'} GPU hours than the controller's."
+
+
+def _p99(found: LaneOutcome) -> str:
+    """What it is, or what it is more than where one in a hundred was not answered."""
+    left_out = found.p99_s is None and found.unanswered
+    return f"> {AFTER_S:,.0f} s" if left_out else _seconds(found.p99_s)
 
 
 def _seconds(value: float | None) -> str:

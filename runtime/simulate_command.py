@@ -1,5 +1,6 @@
 """``earmark simulate``: its arguments; ``runtime.simulate`` does the work."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,14 @@ import typer
 
 from runtime.simulation_options import Options
 from scaling.trace_maker import Shape
+
+
+def _finite(value: float | None) -> float | None:
+    """A number as it was given; limits let NaN through, and infinity where there is no highest value."""
+    if value is not None and not math.isfinite(value):
+        message = f"{value} is no number that can be reckoned with."
+        raise typer.BadParameter(message)
+    return value
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +32,7 @@ def simulate(
     trace: Annotated[
         Path | None,
         typer.Option(
-            help="Arrivals: lines of JSON or CSV with `at_s`, `lane` and `audio_s`; `-` = standard input.",
+            help="Arrivals: lines of JSON or CSV with `at_s` (or `at`), `lane`, `audio_s`; `-` = standard input.",
             show_default=False,
         ),
     ] = None,
@@ -33,23 +42,44 @@ def simulate(
         Path | None, typer.Option(help="The scaling policy, instead of EARMARK_SCALING_POLICY.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="What chance hangs on.")] = 0,
-    hours: Annotated[float, typer.Option(min=0.01, max=8784, help="Of a made-up trace.")] = 24.0,
-    high_per_s: Annotated[float, typer.Option(min=0, max=1000, help="Of it, high jobs a second.")] = 2.0,
-    low_per_s: Annotated[float, typer.Option(min=0, max=1000, help="Of it, low jobs a second.")] = 1.0,
+    hours: Annotated[float, typer.Option(callback=_finite, min=0.01, max=8784, help="Of a made-up trace.")] = 24.0,
+    high_per_s: Annotated[
+        float, typer.Option(callback=_finite, min=0, max=1000, help="Of it, high jobs a second.")
+    ] = 2.0,
+    low_per_s: Annotated[
+        float, typer.Option(callback=_finite, min=0, max=1000, help="Of it, low jobs a second.")
+    ] = 1.0,
     high_jobs_per_worker: Annotated[
-        float | None, typer.Option(min=0.01, help="For scaling by depth; default: what it does in half the promise.")
+        float | None,
+        typer.Option(
+            callback=_finite, min=0.01, max=1e6, help="For scaling by depth; default: what it does in half the promise."
+        ),
     ] = None,
-    low_jobs_per_worker: Annotated[float | None, typer.Option(min=0.01, help="The same of low.")] = None,
+    low_jobs_per_worker: Annotated[
+        float | None, typer.Option(callback=_finite, min=0.01, max=1e6, help="The same of low.")
+    ] = None,
     high_fixed: Annotated[
-        int | None, typer.Option(min=0, help="Workers of the fixed fleet; default: nearest to the GPU hours of ours.")
+        int | None,
+        typer.Option(min=0, max=100_000, help="Workers of the fixed fleet; default: nearest to the GPU hours of ours."),
     ] = None,
-    low_fixed: Annotated[int | None, typer.Option(min=0, help="The same of low.")] = None,
-    usd_per_gpu_hour: Annotated[float | None, typer.Option(min=0, help="Instead of the policy's.")] = None,
-    spot_usd_per_gpu_hour: Annotated[float | None, typer.Option(min=0, help="The same, spot.")] = None,
-    spot_losses_per_hour: Annotated[float | None, typer.Option(min=0, max=60, help="Of one spot machine.")] = None,
-    cold_start_s: Annotated[float | None, typer.Option(min=0.1, max=86_400, help="Of all lanes.")] = None,
+    low_fixed: Annotated[int | None, typer.Option(min=0, max=100_000, help="The same of low.")] = None,
+    usd_per_gpu_hour: Annotated[
+        float | None, typer.Option(callback=_finite, min=0, max=1e6, help="Instead of the price list's.")
+    ] = None,
+    spot_usd_per_gpu_hour: Annotated[
+        float | None, typer.Option(callback=_finite, min=0, max=1e6, help="The same, spot.")
+    ] = None,
+    spot_losses_per_hour: Annotated[
+        float | None, typer.Option(callback=_finite, min=0, max=60, help="Of one spot machine.")
+    ] = None,
+    cold_start_s: Annotated[
+        float | None, typer.Option(callback=_finite, min=0.1, max=86_400, help="Of all lanes.")
+    ] = None,
     service_s_per_audio_s: Annotated[
-        float | None, typer.Option(min=1e-6, max=1000, help="Seconds of a worker for a second of audio, all lanes.")
+        float | None,
+        typer.Option(
+            callback=_finite, min=1e-6, max=1000, help="Seconds of a worker for a second of audio, all lanes."
+        ),
     ] = None,
     lose_region: Annotated[
         list[str] | None, typer.Option(help="`AT:FOR` in seconds: one region is gone for a while; may be repeated.")
@@ -57,7 +87,9 @@ def simulate(
     unseen: Annotated[
         list[str] | None, typer.Option(help="`AT:FOR`: nothing can be looked into for a while; may be repeated.")
     ] = None,
-    late_s: Annotated[float, typer.Option(min=0, max=3600, help="By which the depth of queues is behind.")] = 0.0,
+    late_s: Annotated[
+        float, typer.Option(callback=_finite, min=0, max=3600, help="By which the depth of queues is behind.")
+    ] = 0.0,
     hide_lengths: Annotated[
         bool, typer.Option("--hide-lengths", help="Nobody sees how long waiting jobs are, only how many.")
     ] = False,

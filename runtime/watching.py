@@ -12,7 +12,7 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from runtime.backend import Backend
 from runtime.experiments import make_registry
-from runtime.metrics.exposition import serving_metrics
+from runtime.metrics.exposition import is_shown, serving_metrics
 from runtime.metrics.gpus import Gpus
 from runtime.metrics.metric import Server
 from runtime.metrics.worker_metrics import WorkerMetrics, WorkerScope
@@ -38,12 +38,12 @@ class Watching:
 def watching(
     settings: Settings, backend: Backend, lanes: frozenset[Lane], clock: Clock = utc_now
 ) -> Iterator[Watching]:
-    """Those who watch, for as long as the context lasts; nobody where the settings ask for none.
+    """Those who watch, for as long as the context lasts; nobody where the settings forbid it.
 
     Raises:
         ConfigurationError: the port of the metrics is taken, or a setting is wrong.
     """
-    if settings.metrics_port == 0:
+    if not is_shown(settings):
         yield Watching(Observers())
         return
     registry, gpus = CollectorRegistry(), Gpus.find()

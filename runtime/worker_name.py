@@ -12,12 +12,17 @@ def own_name() -> str:
 
 def is_dead(name: str) -> bool:
     """Whether the worker of that name is certainly gone; False where that cannot be known from here."""
+    return is_alive(name) is False
+
+
+def is_alive(name: str) -> bool | None:
+    """Whether the worker of that name runs, be it that it hangs; ``None`` where that cannot be known from here."""
     host, _, rest = name.partition(":")
     namespace, _, process = rest.partition(":")
     number, _, started = process.partition(":")
     if host != socket.gethostname() or namespace != _namespace() or not number.isdigit() or namespace == "0":
-        return False
-    return _started(int(number)) != started
+        return None
+    return _started(int(number)) == started
 
 
 def _namespace() -> str:

@@ -38,3 +38,7 @@ class Controller:
             lane: each.grant(now_s, granted[lane], most(self._policy, lane, granted), money=money)
             for lane, each in self._lanes.items()
         }
+
+    def stands_until_s(self, now_s: float) -> float:
+        """Until when nothing changes if nothing comes; as ``Scaler`` has it."""
+        return min(each.stands_until_s(now_s) for each in self._lanes.values())

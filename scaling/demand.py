@@ -1,9 +1,12 @@
 """``Demand``: the load of one lane, estimated from what is seen of its queue and its rows.
 
 Load is counted in workers: seconds of a worker that arrive each second (erlangs).  Arrivals are not read off anywhere;
-they are what ended and what the queue grew by, for what ends says nothing while workers are too few.
+they are what ended and what the queue grew by, for what ends says nothing while workers are too few.  What is in hand
+is taken for as long as others were.  Where it is longer, audio seems to vanish when work on it begins and to arrive
+when it ends; so what vanished is owed by what arrives later, and where no job came no audio did.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +37,7 @@ class _Sums:
     busy_s: float
 
     def add(self, settled: Settled) -> None:
-        keep = max(0.0, 1.0 - settled.span_s / MEMORY_S)
+        keep = math.exp(-settled.span_s / MEMORY_S)
         self.jobs = self.jobs * keep + settled.jobs
         self.audio_s = self.audio_s * keep + settled.audio_s
         self.heard_audio_s = self.heard_audio_s * keep + settled.heard_audio_s
@@ -50,7 +53,9 @@ class Demand:
         audio_s = PRIOR_JOBS * lane.audio_s
         self._sums = _Sums(PRIOR_JOBS, audio_s, audio_s, audio_s * lane.service_s_per_audio_s)
         self._fast, self._slow = Smoothed(lane.rate_s), Smoothed(SLOW * lane.rate_s)
-        self._jobs_per_s = Smoothed(lane.rate_s)
+        self._jobs_per_s, self._jobs_slow = Smoothed(lane.rate_s), Smoothed(SLOW * lane.rate_s)
+        self._owed_audio_s = 0.0
+        """Audio that vanished when work on it began, and that is to be left out once it ends."""
         self._before: tuple[float, float] | None = None
         """Jobs and seconds of audio that were there at the last look at the rows."""
         self._waiting: float | None = None
@@ -104,11 +109,9 @@ class Demand:
         """Jobs a second."""
         return self._jobs_per_s.value
 
-    @property
-    def load(self) -> float | None:
-        """Workers that are busy with what arrives, as it does now; ``None`` = nobody has seen any arrive."""
-        audio = self._fast.value
-        return None if audio is None else audio * self.service_s_per_audio_s
+    def arrivals_in(self, ahead_s: float) -> float:
+        """Jobs that come in the next seconds, if as many do as did over a longer while; 0 where nobody has seen any."""
+        return (self._jobs_slow.value or 0.0) * ahead_s
 
     def load_in(self, ahead_s: float) -> float | None:
         """The load so many seconds from now, if a rise goes on; a fall is not taken to go on.
@@ -141,8 +144,17 @@ class Demand:
         # Where no queue is seen and nothing ended, nobody knows whether anything arrives.
         if settled.span_s >= SPAN_LEAST_S and (there or settled.jobs):
             grown = (there[0] - self._before[0], there[1] - self._before[1]) if there and self._before else (0.0, 0.0)
-            self._jobs_per_s.add(max(0.0, settled.jobs + grown[0]) / settled.span_s, settled.span_s)
-            audio_per_s = max(0.0, settled.audio_s + grown[1]) / settled.span_s
-            self._fast.add(audio_per_s, settled.span_s)
-            self._slow.add(audio_per_s, settled.span_s)
+            jobs = max(0.0, settled.jobs + grown[0])
+            audio_s = self._came(settled, grown[1], jobs, there)
+            self._jobs_per_s.add(jobs / settled.span_s, settled.span_s)
+            self._jobs_slow.add(jobs / settled.span_s, settled.span_s)
+            self._fast.add(audio_s / settled.span_s, settled.span_s)
+            self._slow.add(audio_s / settled.span_s, settled.span_s)
         self._before = there
+
+    def _came(self, settled: Settled, grown_s: float, jobs: float, there: tuple[float, float] | None) -> float:
+        """Seconds of audio that came, with so many jobs; less what is owed, which is forgotten as old rates are."""
+        owed_s = self._owed_audio_s * math.exp(-settled.span_s / (SLOW * self._lane.rate_s))
+        came_s = settled.audio_s + grown_s - owed_s
+        self._owed_audio_s = max(0.0, -came_s) if there and there[0] > 0 else 0.0
+        return max(0.0, came_s) if jobs > 0 else 0.0

@@ -20,6 +20,11 @@ class Failover:
         self._since_s: float | None = None
         """Since when what is seen speaks for a change."""
 
+    @property
+    def turns(self) -> bool:
+        """Whether what was seen last speaks for a change, so that time alone may bring it."""
+        return self._since_s is not None
+
     def step(self, now_s: float, wait_s: float | None, *, money: bool) -> bool:
         """Whether it is on now.
 

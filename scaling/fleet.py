@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import chain
 from typing import Final
 
 from scaling.failover import HELP_SHARE
@@ -160,12 +159,11 @@ class Fleet:
         )
 
     def close(self, now_s: float) -> None:
-        """The end: machines are paid for until now; jobs that nobody began are late."""
+        """The end: machines are paid for until now; jobs that nobody began are never answered."""
         for number in list(self._workers):
             self._end(number, now_s, now_s)
-        never = chain((place for _, place in self._returned), range(self._head, len(self._at_s)))
-        for place in never:
-            self.tally.count(max(now_s - self._at_s[place], 2 * self._lane.target_s))
+        for _ in range(len(self._returned) + len(self._at_s) - self._head):
+            self.tally.give_up()
 
     def _begin_any(self, until_s: float, now_s: float = NEVER, usd: float = 0.0) -> bool:
         """Begin the job that is next, one that comes again before others; False where none begins in time."""
@@ -181,7 +179,7 @@ class Fleet:
         start = max(free_s, there_s)
         circumstances = self._machines.circumstances
         given_s = max(arrived + HELP_SHARE * self._lane.target_s, there_s, now_s)
-        price = length * circumstances.fallback_usd_per_audio_s
+        price = length * (circumstances.fallback_usd_per_audio_s or 0.0)
         helped = given_s < min(start, until_s) and price <= usd
         if not helped and start >= until_s:
             return False

@@ -70,6 +70,13 @@ class LaneController:
             reason="more are needed than may be had" if short else self._reason,
         )
 
+    def stands_until_s(self, now_s: float) -> float:
+        """Until when nothing changes if nothing comes; what was seen at this moment is that nothing is there."""
+        starts = self._pace.least_since(now_s, self._lane.cold_start_s) < self._pace.workers
+        if starts or self._failover.turns or self._wanted > self._least(now_s):
+            return -math.inf
+        return self._pace.stands_until_s
+
     def _needed(self, now_s: float) -> int:
         load = self._load(now_s, self._lane.ahead * (self._lane.cold_start_s + self._policy.every_s))
         if load is None:
@@ -84,7 +91,15 @@ class LaneController:
         working = load.backlog_s > 0 or bool(self._seen.in_hand)
         if not working and load.load < IDLE:
             return 0
-        return max(math.ceil(min(found, WANTED_MOST) - ROUNDING), int(working))
+        return max(math.ceil(min(found, WANTED_MOST, self._of_use()) - ROUNDING), int(working))
+
+    def _of_use(self) -> float:
+        """Workers that could have a job each by the time a new one is there: one job is never done by two."""
+        seen = self._seen
+        if seen.waiting is None or seen.in_hand is None:
+            return math.inf
+        ahead_s = self._lane.cold_start_s + self._policy.every_s
+        return seen.waiting + seen.in_hand + math.floor(self._demand.arrivals_in(ahead_s))
 
     def _is_due(self, load: Load) -> bool:
         """Whether, with nobody there, it is time to start somebody: one who comes too late is of no use."""

@@ -13,10 +13,12 @@ class LaneOutcome:
     jobs: int
     late: int
     """Jobs that took longer than was promised."""
+    unanswered: int
+    """Of these, those that nobody had begun when the simulation ended, hours after the last arrival."""
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None
-    """Seconds from arrival to answer, right to 4 %; ``None`` = there were no jobs."""
+    """Seconds from arrival to answer, right to 4 %; ``None`` = that job was not answered, or there were no jobs."""
     gpu_hours: float
     gpu_usd: float
     fallback_jobs: int
@@ -44,7 +46,7 @@ class Outcome:
     """What scaled."""
     lanes: Mapping[Lane, LaneOutcome]
     seconds: float
-    """Of the trace, until the last job was done."""
+    """Of the trace, until the last job was done or the simulation ended; GPU hours are counted for as long."""
 
     @property
     def gpu_hours(self) -> float:
@@ -60,3 +62,8 @@ class Outcome:
     def late(self) -> int:
         """Of all lanes."""
         return sum(each.late for each in self.lanes.values())
+
+    @property
+    def unanswered(self) -> int:
+        """Of all lanes."""
+        return sum(each.unanswered for each in self.lanes.values())

@@ -1,5 +1,6 @@
 """``Pace``: up fast, down slow."""
 
+import math
 from collections import deque
 from typing import Final
 
@@ -48,6 +49,14 @@ class Pace:
         if workers < self.workers:
             self.workers = workers
             self._note(now_s)
+
+    @property
+    def stands_until_s(self) -> float:
+        """Until when the workers stay as they are, if from now on as many are wanted as at the last step."""
+        wanted, (most_s, most) = self._wanted[-1][1], self._wanted[0]
+        if wanted == self.workers:
+            return math.inf
+        return most_s + self._lane.down_after_s if wanted < self.workers <= most else -math.inf
 
     def least_since(self, now_s: float, past_s: float) -> int:
         """The least workers within the last seconds, at most a cold start: those that were asked for before that."""

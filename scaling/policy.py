@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from pydantic import model_validator as validator
 
 from earmark.errors import ConfigurationError
@@ -17,7 +17,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class LanePolicy(Frozen):
+class _Finite(Frozen):
+    """Numbers that can be reckoned with: JSON knows no others."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class LanePolicy(_Finite):
     """How one lane is scaled; ``policy.toml`` says what each number means."""
 
     target_s: Seconds
@@ -49,12 +55,17 @@ class LanePolicy(Frozen):
         return self
 
 
-class Circumstances(Frozen):
-    """What the simulator takes for granted."""
+class Circumstances(_Finite):
+    """What the simulator takes for granted.
 
-    usd_per_gpu_hour: NonNegativeFloat
-    spot_usd_per_gpu_hour: NonNegativeFloat
-    fallback_usd_per_audio_s: NonNegativeFloat
+    Prices are of others: where they are ``None``, ``earmark simulate`` takes those of its price lists, and whoever
+    simulates without them gets no dollars.
+    """
+
+    machine: str
+    usd_per_gpu_hour: NonNegativeFloat | None = None
+    spot_usd_per_gpu_hour: NonNegativeFloat | None = None
+    fallback_usd_per_audio_s: NonNegativeFloat | None = None
     fallback_s: NonNegativeFloat
     fallback_daily_usd: NonNegativeFloat
     spot_losses_per_hour: Annotated[float, Field(ge=0, le=60)]
@@ -64,7 +75,7 @@ class Circumstances(Frozen):
     drain_s: NonNegativeFloat
 
 
-class Policy(Frozen):
+class Policy(_Finite):
     """How all lanes are scaled."""
 
     gpus: PositiveInt

@@ -27,6 +27,17 @@ class Scaler(Protocol):
         """As ``Controller.step``."""
         ...
 
+    def stands_until_s(self, now_s: float) -> float:
+        """Until when its answer stays the same if nothing comes, once it has seen that nothing is there.
+
+        Args:
+            now_s: when it was asked last.
+
+        Returns:
+            Seconds of the same clock, so that nobody need ask it before; earlier than now where nobody can tell.
+        """
+        ...
+
 
 class FixedFleet:
     """Always the same."""
@@ -39,6 +50,11 @@ class FixedFleet:
         """Always the same."""
         del now_s, seen, money
         return {lane: _plain(count) for lane, count in self._workers.items()}
+
+    def stands_until_s(self, now_s: float) -> float:
+        """For ever."""
+        del now_s
+        return math.inf
 
 
 class DepthScaler:
@@ -60,6 +76,11 @@ class DepthScaler:
         for lane, each in self._lanes.items():
             each.workers = min(each.workers, granted[lane])
         return {lane: _plain(count) for lane, count in granted.items()}
+
+    def stands_until_s(self, now_s: float) -> float:
+        """Until the window has passed over the last time that as many were wanted."""
+        del now_s
+        return min(each.stands_until_s for each in self._lanes.values())
 
 
 class _DepthLane:
@@ -90,6 +111,12 @@ class _DepthLane:
             self.workers = min(self.workers, self._wanted[0][1])
         self._had.append((now_s, self.workers))
         return self.workers
+
+    @property
+    def stands_until_s(self) -> float:
+        if not self._wanted or self.workers == self._wanted[-1][1]:
+            return math.inf
+        return self._wanted[0][0] + WINDOW_S if self.workers > self._wanted[-1][1] else -math.inf
 
 
 def _plain(workers: int) -> Desired:

@@ -18,11 +18,7 @@ from scaling.weather import Weather
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3600.0
 AFTER_S: Final = 6 * HOUR_S
-"""For so long after the last arrival what is left may be worked off; then it counts as late."""
-PAUSE_S: Final = 600.0
-"""Where nothing happens, the simulator looks so seldom."""
-IDLE_LOOKS: Final = 120
-"""Looks without a job and without a change, after which nothing is taken to happen."""
+"""For so long after the last arrival what is left may be worked off; then it counts as late, and as unanswered."""
 PROGRESS_EVERY: Final = 200
 
 Progress = Callable[[float], None]
@@ -47,23 +43,26 @@ class Simulation:
         self._failover = dict.fromkeys(Lane, False)
         self._spent: dict[int, float] = {}
         self._was_lost = False
+        self._busy_s = -NEVER
+        """When there was last something to do, or nobody could tell."""
+        self._follows = True
+        """Whether each fleet is as large as it should be."""
 
     def run(self, name: str, progress: Progress = lambda _: None) -> Outcome:
         """Play it."""
-        now_s, rows_s, idle, looks = 0.0, -NEVER, 0, 0
+        now_s, rows_s, looks = 0.0, -NEVER, 0
         end_s = self._trace.end_s
         while True:
             rows = now_s - rows_s >= self._policy.rows_every_s - 1e-9
             rows_s = now_s if rows else rows_s
-            changed = self._scale(now_s, rows=rows)
+            self._scale(now_s, rows=rows)
             next_s = min(each.next_job_s for each in self._fleets.values())
             busy = any(each.busy(now_s) for each in self._fleets.values())
             if (next_s == NEVER and not busy) or now_s > end_s + AFTER_S:
                 break
-            idle = 0 if changed or busy or next_s <= now_s else idle + 1
-            step_s = self._policy.every_s
-            if idle > IDLE_LOOKS:
-                step_s = max(step_s, min(PAUSE_S, math.floor((next_s - now_s) / step_s) * step_s))
+            if busy or next_s <= now_s or any(each.holds(now_s) for each in self._weather.unseen):
+                self._busy_s = now_s
+            step_s = self._quiet_s(now_s, next_s) if rows else self._policy.every_s
             self._pass(now_s, now_s + step_s)
             now_s += step_s
             looks += 1
@@ -74,20 +73,37 @@ class Simulation:
             fleet.close(now_s)
         return Outcome(name, {lane: self._outcome(lane) for lane in Lane}, now_s)
 
-    def _scale(self, now_s: float, *, rows: bool) -> bool:
-        """Look, ask, follow; whether anything changed."""
+    def _quiet_s(self, now_s: float, next_s: float) -> float:
+        """Seconds until the next look of which anything can come; those before it are left out.
+
+        It is one at which rows would have been looked at as well, so that what follows is the same.
+        """
+        every_s, weather = self._policy.every_s, self._weather
+        if not self._follows or now_s - self._busy_s < weather.late_s + every_s:
+            return every_s
+        edges = [edge for each in (*weather.unseen, *weather.regions_lost) for edge in (each.at_s, each.end_s)]
+        until_s = min(
+            next_s,
+            self._scaler.stands_until_s(now_s),
+            (now_s // DAY_S + 1) * DAY_S,  # there is money again
+            *(each.next_loss_s for each in self._fleets.values()),
+            *(edge for edge in edges if edge > now_s),
+        )
+        rows_s = math.ceil(self._policy.rows_every_s / every_s - 1e-9) * every_s
+        return max(every_s, math.floor(max(0.0, until_s - now_s) / rows_s) * rows_s)
+
+    def _scale(self, now_s: float, *, rows: bool) -> None:
+        """Look, ask, follow."""
         seen = {lane: self._weather.seen(now_s, each.look(now_s, rows=rows)) for lane, each in self._fleets.items()}
         day = int(now_s // DAY_S)
         usd = self._policy.simulation.fallback_daily_usd - self._spent.get(day, 0.0)
         desired = self._scaler.step(now_s, self._late(now_s, seen), money=usd > 0)
-        changed = False
+        self._follows = True
         for lane, fleet in self._fleets.items():
-            before = fleet.size
             fleet.resize(now_s, desired[lane].workers)
+            self._follows = self._follows and fleet.size == desired[lane].workers
             self._failover[lane] = desired[lane].failover
             self._most[lane] = max(self._most[lane], fleet.size)
-            changed = changed or fleet.size != before
-        return changed
 
     def _late(self, now_s: float, seen: Mapping[Lane, Seen]) -> Mapping[Lane, Seen]:
         """What is seen of the queues some time later, with what is seen of the rows now."""
@@ -108,7 +124,7 @@ class Simulation:
         """Let time pass, with what is lost on the way."""
         at_s = now_s
         while at_s < until_s:
-            changes = [edge for span in self._weather.regions_lost for edge in (span.at_s, span.at_s + span.for_s)]
+            changes = [edge for span in self._weather.regions_lost for edge in (span.at_s, span.end_s)]
             stop_s = min([edge for edge in changes if at_s < edge < until_s], default=until_s)
             for lane, fleet in self._fleets.items():
                 begin_s = at_s
@@ -145,11 +161,12 @@ class Simulation:
         return LaneOutcome(
             jobs=tally.jobs,
             late=tally.late,
+            unanswered=tally.unanswered,
             p50_s=tally.quantile(0.50),
             p95_s=tally.quantile(0.95),
             p99_s=tally.quantile(0.99),
             gpu_hours=hours,
-            gpu_usd=hours * usd,
+            gpu_usd=hours * (usd or 0.0),
             fallback_jobs=fleet.fallback_jobs,
             fallback_usd=fleet.fallback_usd,
             most_workers=self._most[lane],

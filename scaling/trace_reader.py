@@ -5,7 +5,8 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from earmark.errors import ConfigurationError
 from earmark.vocabulary import Lane
@@ -22,11 +23,15 @@ FAR_MOST: Final = 0.1
 NAMED: Final = 20
 """So many faults are kept; the rest is counted."""
 EXAMPLE: Final = (
-    'A line is {"at_s": 0.5, "lane": "high", "audio_s": 12}, or CSV with a header that says at_s,lane,audio_s.'
+    'A line is {"at_s": 0.5, "lane": "high", "audio_s": 12}, or CSV with a header that says at_s,lane,audio_s; '
+    "`at` may stand for at_s, with times as 2026-01-31T12:00:00Z."
 )
 COLUMNS: Final = ("at_s", "lane", "audio_s")
+AT: Final = "at"
+"""May stand in the place of ``at_s``, with a time as ISO 8601 writes it; without a zone it is UTC."""
 PROGRESS_EVERY: Final = 20_000
 
+_NO_TIME: Final = "at must be a time, as 2026-01-31T12:00:00Z"
 _LANES: Final = {lane.value: lane for lane in Lane}
 
 
@@ -54,7 +59,8 @@ def read_trace(lines: Iterable[str], progress: Callable[[int], None] = lambda _:
     """Read a trace, in any order; ``at_s`` may count from anything, as from 1970.
 
     Args:
-        lines: JSON objects with ``at_s``, ``lane`` and ``audio_s``, or CSV whose header names these, among others.
+        lines: JSON objects with ``at_s`` or ``at``, ``lane`` and ``audio_s``, or CSV whose header names these, among
+            others.
         progress: is told the number of the line now and then.
 
     Raises:
@@ -98,8 +104,8 @@ def _left_out_far(gathering: Gathering, taken: int) -> list[Fault]:
 
 def _arrivals(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Lane, float, float] | str]]:
     """Each line that is not empty: its number, and the arrival or what is wrong with it."""
-    columns: dict[str, int] | None = None
-    is_csv: bool | None = None
+    columns: tuple[int, int, int, bool] | None = None
+    is_json = False
     for number, raw in enumerate(lines, 1):
         line = raw.strip("\ufeff \t\r\n\x00")
         if not line:
@@ -107,35 +113,54 @@ def _arrivals(lines: Iterable[str]) -> Iterator[tuple[int, tuple[Lane, float, fl
         if len(line) > LINE_MOST:
             yield number, f"it has more than {LINE_MOST:,} characters"
             continue
-        if is_csv is None:
-            is_csv = not line.startswith(("{", "["))
-            if is_csv:
-                columns = _columns(line)
-                if columns is None:
-                    yield number, f"a CSV begins with a header that names {', '.join(COLUMNS)}"
-                continue
-        yield number, _of_csv(line, columns) if is_csv else _of_json(line)
+        is_json = is_json or (columns is None and line.startswith(("{", "[")))
+        if is_json:
+            yield number, _of_json(line)
+        elif columns is not None:
+            yield number, _of_csv(line, columns)
+        else:
+            columns = _columns(line)
+            if columns is None:
+                yield number, _no_beginning(line)
 
 
-def _columns(line: str) -> dict[str, int] | None:
-    names = [name.strip().lower() for name in next(csv.reader([line]), [])]
-    return {name: names.index(name) for name in COLUMNS} if all(name in names for name in COLUMNS) else None
+def _columns(line: str) -> tuple[int, int, int, bool] | None:
+    """Where a header has the columns, and whether times are written as ISO 8601 does; ``None`` = it is no header."""
+    try:
+        names = [name.strip().lower() for name in next(csv.reader([line]), [])]
+    except csv.Error:
+        return None
+    iso = COLUMNS[0] not in names
+    wanted = (AT if iso else COLUMNS[0], *COLUMNS[1:])
+    if not all(name in names for name in wanted):
+        return None
+    at, lane, audio = map(names.index, wanted)
+    return at, lane, audio, iso
 
 
-def _of_csv(line: str, columns: dict[str, int] | None) -> tuple[Lane, float, float] | str:
-    if columns is None:
-        return "there is no header"
+def _no_beginning(line: str) -> str:
+    """What is wrong with a line before which there was neither an object nor a header."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return f"a CSV begins with a header that names {', '.join(COLUMNS)}"
+    return "it is no JSON object"
+
+
+def _of_csv(line: str, columns: tuple[int, int, int, bool]) -> tuple[Lane, float, float] | str:
+    at, lane, audio, iso = columns
     try:
         fields = line.split(",") if '"' not in line else next(csv.reader([line], strict=True))
-        at, lane, audio = (fields[columns[name]].strip() for name in COLUMNS)
-        at_s, audio_s = float(at), float(audio)
+        fields[max(columns[:3])]
+        at_s = _seconds(fields[at].strip()) if iso else float(fields[at])
+        audio_s = float(fields[audio])
     except (csv.Error, StopIteration):
         return "it is no CSV"
     except IndexError:
         return "it has fewer columns than the header"
     except ValueError:
-        return "at_s and audio_s must be numbers"
-    return _checked(at_s, lane, audio_s)
+        return "at_s and audio_s must be numbers" if not iso else f"{_NO_TIME}, and audio_s a number"
+    return _checked(at_s, fields[lane].strip(), audio_s)
 
 
 def _of_json(line: str) -> tuple[Lane, float, float] | str:
@@ -143,8 +168,15 @@ def _of_json(line: str) -> tuple[Lane, float, float] | str:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return "it is no JSON"
-    if not isinstance(found, dict):
-        return "it is no JSON object"
+    return _of_object(found) if isinstance(found, dict) else "it is no JSON object"
+
+
+def _of_object(found: dict[str, Any]) -> tuple[Lane, float, float] | str:
+    if AT in found and "at_s" not in found:
+        try:
+            found["at_s"] = _seconds(found[AT])
+        except (TypeError, ValueError):
+            return _NO_TIME
     missing = [name for name in COLUMNS if name not in found]
     if missing:
         return f"{missing[0]} is missing"
@@ -155,6 +187,15 @@ def _of_json(line: str) -> tuple[Lane, float, float] | str:
         return _checked(float(at_s), lane, float(audio_s))
     except OverflowError:
         return "at_s and audio_s must be numbers that can be"
+
+
+def _seconds(at: str) -> float:
+    """Seconds since 1970 of a time in ISO 8601; raises ``ValueError``."""
+    moment = datetime.fromisoformat(at)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except OverflowError as error:
+        raise ValueError(at) from error
 
 
 def _checked(at_s: float, lane: object, audio_s: float) -> tuple[Lane, float, float] | str:

@@ -13,9 +13,14 @@ class Span:
     at_s: float
     for_s: float
 
+    @property
+    def end_s(self) -> float:
+        """When it is over."""
+        return self.at_s + self.for_s
+
     def holds(self, now_s: float) -> bool:
         """Whether it lasts now."""
-        return self.at_s <= now_s < self.at_s + self.for_s
+        return self.at_s <= now_s < self.end_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,10 @@ class World:
     """Tiers at the last run."""
     changes: dict[str, list[tuple[str, datetime]]] = field(default_factory=dict)
     """The tier before, and when another one was seen; the latest last."""
+    _spans: dict[tuple[datetime, str, str, int, int], list[tuple[datetime, datetime | None]]] = field(
+        default_factory=dict
+    )
+    """What ``spans`` found, by all that it looks at: policies and changes only ever become more."""
 
     def arrive(self, name: str, tenant: str, generation: int, now: datetime) -> None:
         """An object comes; one of that name is replaced."""
@@ -110,16 +114,7 @@ class World:
 
     def end_by(self, thing: Thing, now: datetime) -> datetime:
         """The first moment from now on at which it is over; or since when it has been over without a break."""
-        starts = sorted({start for start, _ in self.policies})
-        changes = self.changes.get(thing.tenant, [])
-        marks = sorted({*starts, *(at for _, at in changes)})
-        spans = []
-        for start, end in zip(marks, [*marks[1:], None], strict=True):
-            since = max(each for each in starts if each <= start)
-            tier = next((before for before, at in changes if start < at), self.tiers[thing.tenant])
-            term = [terms for each, terms in self.policies if each == since][-1][tier]
-            over = max(end_of(thing.created_at, term), start)
-            spans.append((start, over if end is None or over < end else None))
+        spans = self.spans(thing)
         present = max(number for number, (start, _) in enumerate(spans) if start <= now)
         over = spans[present][1]
         if over is None or over > now:
@@ -130,6 +125,24 @@ class World:
                 break
             over = earlier
         return over
+
+    def spans(self, thing: Thing) -> list[tuple[datetime, datetime | None]]:
+        """When each policy or tier began to count, and when the object was over by it; None = not while it counted."""
+        changes = self.changes.get(thing.tenant, [])
+        known = (thing.created_at, thing.tenant, self.tiers[thing.tenant], len(self.policies), len(changes))
+        if known in self._spans:
+            return self._spans[known]
+        starts = sorted({start for start, _ in self.policies})
+        marks = sorted({*starts, *(at for _, at in changes)})
+        spans: list[tuple[datetime, datetime | None]] = []
+        for start, end in zip(marks, [*marks[1:], None], strict=True):
+            since = max(each for each in starts if each <= start)
+            tier = next((before for before, at in changes if start < at), self.tiers[thing.tenant])
+            term = [terms for each, terms in self.policies if each == since][-1][tier]
+            over = max(end_of(thing.created_at, term), start)
+            spans.append((start, over if end is None or over < end else None))
+        self._spans[known] = spans
+        return spans
 
     def observe(self, now: datetime) -> None:
         """Tiers are looked at when there is a run."""

@@ -19,6 +19,7 @@ ALERTS: Final = {
     "EarmarkQueueUnanswered": 120.0,
     "EarmarkWorkerStuck": 1800.0,
     "EarmarkPartUnseen": 300.0,
+    "EarmarkWebhooksLate": 900.0,
     "EarmarkSpendHigh": 0.8,
     "EarmarkDeadLetterOld": 259_200.0,
     "EarmarkRetentionNotRunning": 90_000.0,

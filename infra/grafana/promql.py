@@ -39,9 +39,9 @@ def share(part: str, whole: str) -> str:
 
 
 def quantile(level: float, metric: Metric, by: str = "", where: str = "", *, over: str = STEP) -> str:
-    """An estimate from a histogram's buckets."""
+    """An estimate from a histogram's buckets; nothing where there was nothing, of which the quantile is no number."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({level}, {rate(metric, labels, where, over=over, part='bucket')})"
+    return f"histogram_quantile({level}, {rate(metric, labels, where, over=over, part='bucket')}) >= 0"
 
 
 def mean(metric: Metric, by: str = "", where: str = "", *, over: str = STEP) -> str:

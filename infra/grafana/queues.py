@@ -218,6 +218,29 @@ _GIVEN_UP: Final = Row(
         ),
     ),
 )
+_TOLD: Final = Row(
+    "Customers' servers",
+    (
+        Panel(
+            "Webhook calls a minute",
+            "Of customers' servers, by what became of them.",
+            Kind.LINES,
+            (Prometheus(a_minute(router.WEBHOOK_CALLS, "outcome"), "{{outcome}}"),),
+            unit="short",
+            height=6,
+        ),
+        Panel(
+            "Oldest webhook that is due",
+            "For how long it has not been made; what waits for its next try after a failed one is not due.",
+            Kind.LINES,
+            (Prometheus(highest(controller.WEBHOOK_OLDEST), "oldest"),),
+            unit="s",
+            limits=line_at(ALERTS["EarmarkWebhooksLate"]),
+            runbook="EarmarkWebhooksLate",
+            height=6,
+        ),
+    ),
+)
 _WATCHED: Final = Row(
     "Whether anybody looks",
     (
@@ -315,5 +338,5 @@ QUEUES: Final = Board(
     uid="earmark-queues",
     title="Earmark: queue health",
     tells="What waits, whether the fleet keeps up, what was given up, and whether anybody still looks.",
-    rows=(_WAITING, _PACE, _GIVEN_UP, _WATCHED, _FORGETTING),
+    rows=(_WAITING, _PACE, _GIVEN_UP, _TOLD, _WATCHED, _FORGETTING),
 )

@@ -28,10 +28,13 @@ NOWHERE: Final = {
 }
 """What is committed here: names that nobody has, so that nothing is applied by mistake."""
 PROXIES: Final = "EARMARK_API_PROXIES"
+LOCATION: Final = "EARMARK_GCP_LOCATION"
+ENDPOINT: Final = "EARMARK_GCP_PUBSUB_ENDPOINT"
+REGION: Final = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 NO_DIGEST: Final = "sha256:" + "0" * 64
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 IMAGES: Final = ("api", "router", "controller", "retention", "worker", "worker-gpu", "vllm")
-ACCOUNTS: Final = ("api", "router", "controller", "worker-high", "worker-low", "retention")
+ACCOUNTS: Final = ("api", "router", "controller", "worker-high", "worker-low", "retention", "dlq")
 SECRETS: Final = {
     "providers": {"OPENAI_API_KEY": "openai-api-key"},
     "retention": {"EARMARK_SMTP_PASSWORD": "smtp-password"},  # names, no values
@@ -107,13 +110,17 @@ def read_digests(text: str) -> dict[str, str]:
     return found
 
 
-def settings_with_gateway(region: Mapping[str, Any]) -> dict[str, str]:
-    """The region's settings, and its API's address among the proxies that are believed.
+def placed_settings(region: Mapping[str, Any]) -> dict[str, str]:
+    """The region's settings, its own address of Pub/Sub, and its API's address among the proxies that are believed.
+
+    Topics refuse requests that arrive in another region, and the global address takes them to the nearest one.
 
     Google's load balancers send ``X-Forwarded-For: CLIENT,ADDRESS`` with their own public address last.  Unless that
     is believed too, the API takes it for everybody's, and one caller's wrong keys lock out all others.
     """
     settings = dict(region["settings"])
+    if REGION.fullmatch(settings.get(LOCATION, "")):
+        settings.setdefault(ENDPOINT, f"{settings[LOCATION]}-pubsub.googleapis.com:443")
     if address := region.get("address"):
         settings[PROXIES] = f"{settings.get(PROXIES) or _proxies_of_base()},{ipaddress.ip_address(address)}"
     return settings
@@ -127,7 +134,7 @@ def _proxies_of_base() -> str:
 
 def component(region: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     """The text of ``kustomization.yaml``."""
-    settings = settings_with_gateway(region)
+    settings = placed_settings(region)
     made = {
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",

@@ -6,11 +6,13 @@ demands the generation that it has looked at.
 """
 
 import hashlib
+import heapq
 import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from itertools import chain
 from typing import BinaryIO, Final, NamedTuple
 
 from pydantic import ValidationError
@@ -32,6 +34,7 @@ _ABANDONED: Final = timedelta(days=1)
 """Age of a mark without a batch, whose maker must be dead."""
 _MARKED: Final = OPEN | {BatchState.ENDED}
 _CHUNK_BYTES: Final = 1 << 20
+_RECORD: Final = "batch.json"
 _JSON: Final = "application/json"
 _BYTES: Final = "application/octet-stream"
 
@@ -154,10 +157,23 @@ class Batches:
         folder = f"{FOLDER}{tenant}/"
         start = f"{folder}{after}/\U0010ffff" if after else ""
         for info in self._state.scan(folder, start_after=start):
-            if info.name.endswith("/batch.json"):
+            if info.name.endswith(f"/{_RECORD}"):
                 found = self.find(tenant, info.name.split("/")[2])
                 if found is not None:
                     yield found.batch
+
+    def everybodys(self, most: int) -> list[Batch]:
+        """The latest batches of all customers, the latest first; looks at every batch's name."""
+        ids = ((batch_id, tenant) for tenant, batch_id in self._all())
+        found = (self.find(tenant, batch_id) for batch_id, tenant in heapq.nsmallest(most, ids))
+        return [each.batch for each in found if each is not None]
+
+    def owner(self, batch_id: str) -> str | None:
+        """Whose batch that is; ``None`` = there is none.  Customers never ask: it looks at everybody's."""
+        for tenant, each in chain(self.open(), self._all()):
+            if each == batch_id and self.find(tenant, batch_id) is not None:
+                return tenant
+        return None
 
     def open(self, tenant: str = "") -> Iterator[tuple[str, str]]:
         """Tenants and ids of batches with which there is something to do; of all tenants unless one is named."""
@@ -264,6 +280,13 @@ class Batches:
                 removed += 1
         return removed
 
+    def _all(self) -> Iterator[tuple[str, str]]:
+        """Tenants and ids of all batches that there are."""
+        for info in self._state.scan(FOLDER):
+            if info.name.endswith(f"/{_RECORD}"):
+                _, tenant, batch_id, _ = info.name.split("/")
+                yield tenant, batch_id
+
     def _made(self, batch: Batch, manifest: BinaryIO | None = None) -> Batch:
         mark = json.dumps({"at": batch.made_at.isoformat()}).encode()
         self._state.write(f"{OPEN_FOLDER}{batch.tenant}/{batch.id}", mark, content_type=_JSON, if_generation=0)
@@ -294,4 +317,4 @@ def manifest_name(batch: Batch) -> str:
 
 
 def _name(tenant: str, batch_id: str) -> str:
-    return f"{FOLDER}{tenant}/{batch_id}/batch.json"
+    return f"{FOLDER}{tenant}/{batch_id}/{_RECORD}"

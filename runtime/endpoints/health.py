@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from earmark.metadata import Frozen
 from runtime.endpoints.parts import parts_of
-from runtime.metrics.exposition import address_of
+from runtime.metrics.exposition import address_of, is_shown
 from runtime.metrics.metric import Server
 from runtime.metrics.targets import Target, targets
 
@@ -120,7 +120,7 @@ def metrics_targets(request: Request) -> Response:
     parts = parts_of(request)
     found = targets(parts.settings.data)
     server = request.scope.get("server")
-    if parts.settings.metrics_port == 0 and server is not None and server[1] is not None:
+    if not is_shown(parts.settings) and server is not None and server[1] is not None:
         found = [Target(Server.API, address_of(*server)), *found]
     groups = [TargetGroup(targets=(each.address,), labels=TargetLabels(role=each.role)) for each in found]
     return JSONResponse([group.model_dump(mode="json") for group in groups], headers={"Cache-Control": "no-store"})

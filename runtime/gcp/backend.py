@@ -38,7 +38,7 @@ class Cloud:
         self.settings = settings
         self.clock = clock
         self.names: Names = names_of(settings)
-        self.clients = Clients(settings.gcp_project, settings.gcp_location)
+        self.clients = Clients(settings.gcp_project, settings.gcp_location, settings.gcp_pubsub_endpoint)
         self.bucket = cache(self._bucket)
 
     def _bucket(self, name: str) -> ObjectStore:

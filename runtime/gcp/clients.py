@@ -7,6 +7,7 @@ import google.auth
 import google.auth.credentials
 import google.cloud.storage
 import grpc
+from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -27,10 +28,17 @@ class Clients:
     cannot be fetched.
     """
 
-    def __init__(self, project: str, location: str) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, project: str, location: str, pubsub_endpoint: str = "") -> None:
+        """Connect to nothing yet.
+
+        Args:
+            project: whose resources are used.
+            location: of the dataset.
+            pubsub_endpoint: host and port that Pub/Sub is asked at; empty = the global one.  An emulator goes first.
+        """
         self.project = project
         self.location = location
+        self._pubsub = ClientOptions(api_endpoint=pubsub_endpoint or None)
         self._owner = os.getpid()
 
     @cached_property
@@ -41,7 +49,7 @@ class Clients:
         with translated("Pub/Sub"):
             if host:
                 return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
-            return PublisherClient()
+            return PublisherClient(client_options=self._pubsub)
 
     @cached_property
     def subscriber(self) -> SubscriberClient:
@@ -51,7 +59,7 @@ class Clients:
         with translated("Pub/Sub"):
             if host:
                 return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host)))
-            return SubscriberClient()
+            return SubscriberClient(client_options=self._pubsub)
 
     @cached_property
     def storage(self) -> google.cloud.storage.Client:

@@ -56,6 +56,8 @@ OURS: Final[dict[type[Exception], str]] = {
     exceptions.Unauthorized: "Log in with `gcloud auth application-default login`, or run as a service account.",
     exceptions.Forbidden: "Grant the role that docs/google-cloud.md names for this.",
     exceptions.NotFound: "Create it with `earmark init`, or with Terraform.",
+    exceptions.FailedPrecondition: "Topics that keep to their region refuse what arrives in another one: set "
+    "EARMARK_GCP_PUBSUB_ENDPOINT to REGION-pubsub.googleapis.com:443.  Else the message says what is missing.",
     exceptions.BadRequest: "This is a fault of Earmark or of a setting; the message says which field.",
     exceptions.ClientError: "Google Cloud refused the request; see docs/google-cloud.md.",
     auth_exceptions.GoogleAuthError: "Log in with `gcloud auth application-default login`.",

@@ -65,6 +65,14 @@ def connect_local(settings: Settings, clock: Clock, *, late: bool = False) -> Ba
     def kept(name: str, object_class: ObjectClass) -> KeptBucket:
         return KeptBucket(name, object_class, bucket(name), catalogue.record, catalogue.find, clock, dates_itself=False)
 
+    @contextmanager
+    def fetch(upload: Upload) -> Iterator[Path]:
+        address = object_at(data, upload.uri)
+        if address is not None:
+            bucket(address.bucket).stat(address.name)  # a bucket that is gone is no fault of the upload
+        with fetch_file(upload) as path:
+            yield path
+
     warehouse = LocalWarehouse(data / "warehouse.sqlite", synchronous=settings.synchronous, late=late)
     catalogue = LocalCatalogue(warehouse)
     lanes = {lane: queue(lane) for lane in Lane}
@@ -91,7 +99,7 @@ def connect_local(settings: Settings, clock: Clock, *, late: bool = False) -> Ba
         chores=(every(ROLL_UP_EVERY_S, lambda: warehouse.roll_up(clock())),),
         scratch=data / "scratch",
         results_place=str(data / "objects" / "results" / "analyses"),
-        fetch=fetch_file,
+        fetch=fetch,
         mean_waiting_bytes=lambda lane: lanes[lane].mean_size_bytes(),
         short_name=lambda name: name if name in BUCKETS else None,
     )

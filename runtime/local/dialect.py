@@ -47,6 +47,11 @@ def _formatted(generator: SQLiteGenerator, node: exp.TimeToStr) -> str:
     return f"SUBSTR({generator.sql(at)}, 1, {width}) || '{rest}'"
 
 
+def _milliseconds(generator: SQLiteGenerator, node: exp.UnixMillis) -> str:
+    at = generator.sql(node, "this")
+    return f"(UNIXEPOCH(SUBSTR({at}, 1, 19)) * 1000 + CAST(SUBSTR({at}, 21, 3) AS INTEGER))"
+
+
 def _cast(generator: SQLiteGenerator, node: exp.Cast) -> str:
     start = node.this.expressions[0] if isinstance(node.this, exp.Concat) else None
     if node.to.is_type(exp.DataType.Type.BIGINT) and isinstance(start, exp.Literal) and start.name == "0x":
@@ -64,6 +69,7 @@ class _Writer(SQLiteGenerator):
         exp.SHA2Digest: lambda self, node: f"SHA256({self.sql(node, 'this')})",
         exp.TimestampTrunc: _truncated,
         exp.TimeToStr: _formatted,
+        exp.UnixMillis: _milliseconds,
         exp.UnixSeconds: lambda self, node: f"UNIXEPOCH(SUBSTR({self.sql(node, 'this')}, 1, 19))",
     }
 

@@ -3,7 +3,7 @@
 Everything works on paths of bytes, so that no locale has a say in what a name means.
 """
 # pathlib knows no paths of bytes:
-# ruff: noqa: PTH102, PTH103, PTH104, PTH106, PTH108, PTH110, PTH114, PTH116, PTH118, PTH120
+# ruff: noqa: PTH102, PTH104, PTH106, PTH108, PTH110, PTH114, PTH116, PTH118, PTH120
 
 import contextlib
 import errno
@@ -209,9 +209,8 @@ def sweep(folder: bytes) -> int:
 
 
 def make_folders(folder: bytes, top: bytes) -> None:
-    """Make the folders from ``top`` down to ``folder``, each durably."""
+    """Make the folders below ``top`` down to ``folder``, each durably."""
     if folder == top:
-        os.makedirs(top, exist_ok=True)
         return
     parent = os.path.dirname(folder)
     make_folders(parent, top)

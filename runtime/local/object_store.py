@@ -10,7 +10,7 @@ Two things differ from a store in a cloud, and raise ``InvalidName``: a segment 
 is the folder of another (``a`` beside ``a/b``).
 """
 # pathlib knows no paths of bytes:
-# ruff: noqa: PTH103, PTH108, PTH116, PTH118, PTH120, PTH122, PTH123
+# ruff: noqa: PTH103, PTH108, PTH112, PTH116, PTH118, PTH120, PTH122, PTH123
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from earmark.clock import utc_now
-from earmark.errors import ConfigurationError, InvalidName, ObjectHeld, ObjectMissing, PreconditionFailed
+from earmark.errors import ConfigurationError, InvalidName, ObjectHeld, ObjectMissing, PreconditionFailed, Unavailable
 from earmark.object_names import checked_name
 from earmark.ports import Clock, ObjectInfo
 from runtime.local.object_files import (
@@ -62,7 +62,10 @@ class LocalObjectStore:
     """One bucket; see ``earmark.ports.ObjectStore`` for what it promises."""
 
     def __init__(self, root: Path, bucket: str, *, clock: Clock = utc_now) -> None:
-        """Open a bucket, made if need be, and remove what dead writers left half written.
+        """Open a bucket, made the first time, and remove what dead writers left half written.
+
+        One that was there and is gone, say with its disk, is not made again: an empty one in its place would say of
+        every object that there is none.
 
         Raises:
             ConfigurationError: the bucket has no proper name.
@@ -79,7 +82,9 @@ class LocalObjectStore:
             os.path.join(own, part) for part in (b"locks", b"new", b"types", b"holds")
         )
         with translated(f"The bucket {bucket}"):
-            for folder in (self._bucket, self._locks, self._temporary, self._types, self._holds):
+            if not os.path.isdir(own):
+                os.makedirs(self._bucket, exist_ok=True)
+            for folder in (self._locks, self._temporary, self._types, self._holds):
                 os.makedirs(folder, exist_ok=True)
             sweep(self._temporary)
 
@@ -105,6 +110,7 @@ class LocalObjectStore:
     ) -> ObjectInfo:
         """Store bytes: filled and synced aside, moved into place by one rename, the folder synced."""
         path = self._path(name)
+        self._find_bucket()
         with translated(name), Temporary(self._temporary) as temporary:
             temporary.fill(content)
             with locked(self._lock_of(name)) as lock:
@@ -133,8 +139,7 @@ class LocalObjectStore:
 
     def scan(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Walk the folders in order; what comes or goes meanwhile may be seen or not."""
-        with translated("The bucket"):
-            self._find_bucket()
+        self._find_bucket()
         wanted, after = (text.encode("utf-8", "surrogatepass") for text in (prefix, start_after))
         for name in self._walk(b"", wanted, after):
             try:
@@ -194,8 +199,7 @@ class LocalObjectStore:
 
         ``scan`` passes them over: somebody put them here, and nobody hears, expires or deletes them.
         """
-        with translated("The bucket"):
-            self._find_bucket()
+        self._find_bucket()
         for name in self._walk(b"", prefix.encode("utf-8", "surrogatepass"), b""):
             path = os.path.join(self._bucket, name)
             with translated(os.fsdecode(name)):
@@ -258,7 +262,14 @@ class LocalObjectStore:
 
     def _find_bucket(self) -> None:
         """Raise when the bucket itself is gone, say with its disk, for then nothing is known about objects."""
-        os.stat(self._bucket)
+        try:
+            os.stat(self._bucket)
+        except FileNotFoundError as error:
+            message = (
+                f"The bucket {self.folder.name} cannot be reached: its folder "
+                f"{self.folder} is gone.  Bring it back, or make it anew if nothing of it is wanted."
+            )
+            raise Unavailable(message) from error
 
     def _path(self, name: str) -> bytes:
         checked = checked_name(name)

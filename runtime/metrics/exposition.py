@@ -32,7 +32,7 @@ FOLDER: Final = "metrics"
 PATH: Final = "/metrics"
 SAMPLE_S: Final = 5.0
 """Seconds between looks at what is sampled: no scrape waits for any of it."""
-_ANY: Final = -1
+NO_PORT: Final = 0
 _END_S: Final = 0.1
 """Seconds between looks at whether it should end."""
 _REQUEST_S: Final = 10.0
@@ -40,11 +40,16 @@ _REQUEST_S: Final = 10.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared only
 
 
+def is_shown(settings: Settings) -> bool:
+    """Whether processes that last serve their figures: all that nobody has told not to."""
+    return settings.metrics_port != NO_PORT
+
+
 @contextmanager
 def serving_metrics(
     settings: Settings, role: Server, registry: CollectorRegistry, sample: Sequence[Chore] = ()
 ) -> Iterator[None]:
-    """Serve a registry's figures for as long as the context lasts, where the settings ask for it.
+    """Serve a registry's figures for as long as the context lasts, unless the settings forbid it.
 
     Args:
         settings: port, address and data folder.
@@ -55,7 +60,7 @@ def serving_metrics(
     Raises:
         ConfigurationError: the port is taken.
     """
-    if settings.metrics_port == 0:
+    if not is_shown(settings):
         yield
         return
     host, port = settings.metrics_host, max(0, settings.metrics_port)
@@ -65,13 +70,14 @@ def serving_metrics(
         )
     except OSError as error:
         reason = error.strerror or error
-        message = f"Cannot serve metrics at {host}:{port}: {reason}.  Choose another metrics_port, or -1."
+        message = f"Cannot serve metrics at {host}:{port}: {reason}.  Choose another metrics_port: -1 = any, 0 = none."
         raise ConfigurationError(message) from error
     thread = threading.Thread(target=server.serve_forever, args=(_END_S,), name="metrics", daemon=True)
     thread.start()
     note = Note(Path(settings.data), role, address_of(host, server.server_port))
     try:
         note.write()
+        event(_log, "metrics.served", role=role, address=note.address)
         threading.Thread(target=do_all, args=(sample,), name="first-sample", daemon=True).start()
         with doing([note.touch, *sample], every_s=SAMPLE_S):
             yield
@@ -93,6 +99,7 @@ class Note:
 
     def __init__(self, data: Path, role: Server, address: str) -> None:
         """Take the data folder and what to note."""
+        self.address = address
         self._path = data / FOLDER / quote(own_name(), safe="")
         self._content = json.dumps({"role": role, "address": address})
 

@@ -15,9 +15,11 @@ HEAD: Final = f"""# Metrics
 
 Written from the catalogue in `runtime/metrics/` by `make docs`; code, alerts and dashboards take the names from there.
 
-- **Where.** Each process serves its own figures at `/metrics`, in Prometheus' text format: the API at its own port, and
-  router, worker and controller at `EARMARK_METRICS_HOST` and `EARMARK_METRICS_PORT` (0 = none, -1 = any that is free).
-  `earmark up` gives each of its processes a port.  `retention` serves none: the controller tells how it stands.
+- **Where.** Each process that lasts serves its own figures at `/metrics`, in Prometheus' text format: API, router,
+  worker and controller at `EARMARK_METRICS_HOST` and `EARMARK_METRICS_PORT`, the API at its own port too.  Where no
+  port is set it is any that is free, of which `/metrics/targets` and the log's `metrics.served` tell; 0 = none.  A
+  worker that is started by hand beside `earmark up` is found like the others.  `retention` serves none: the controller
+  tells how it stands.
 - **How Prometheus finds them.** `GET /metrics/targets` of the API lists the processes on its data folder, in the form
   of `http_sd_configs`, with the label `role`.  None of these addresses asks for a key: no proxy should let them out.
 - **No customer.** No label names a customer, a job or a file; these are in the log and in the warehouse.

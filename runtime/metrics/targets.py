@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from runtime.metrics.exposition import FOLDER
 from runtime.metrics.metric import Server
-from runtime.worker_name import is_dead
+from runtime.worker_name import is_alive
 
 NOTED_S: Final = 120.0
-"""Seconds after which a note that nobody has touched says nothing: its process may be on a machine that is gone."""
+"""Seconds after which a note that nobody has touched says nothing, unless its process is seen to run: then it hangs."""
 _NOTE_BYTES: Final = 4096
 
 
@@ -27,7 +27,10 @@ class Target:
 
 
 def targets(data: Path) -> list[Target]:
-    """Those that are alive, by role and address; the notes of dead ones are removed."""
+    """Those that are alive, by role and address; the notes of dead ones are removed.
+
+    One that hangs is among them for as long as it is there, so that Prometheus sees that it does not answer.
+    """
     found = []
     try:
         entries = list(os.scandir(data / FOLDER))
@@ -42,10 +45,11 @@ def targets(data: Path) -> list[Target]:
 
 def _read(path: Path) -> Target | None:
     try:
-        if is_dead(unquote(path.name)):
+        alive = is_alive(unquote(path.name))
+        if alive is False:
             path.unlink(missing_ok=True)
             return None
-        if time.time() - path.stat().st_mtime > NOTED_S:
+        if alive is None and time.time() - path.stat().st_mtime > NOTED_S:
             return None
         with path.open("rb") as file:
             noted = json.loads(file.read(_NOTE_BYTES))

@@ -47,6 +47,21 @@ def test_an_odd_content_type_is_cleaned_up(store: LocalObjectStore, tmp_path: Pa
     assert files_of(tmp_path) == []
 
 
+def test_a_bucket_that_is_gone_is_never_made_again(store: LocalObjectStore, tmp_path: Path) -> None:
+    """An empty one in the place of a disk that is away would say that there is no object, and lose jobs about them."""
+    store.write("1.json", b"{}", content_type=TYPE)
+    (tmp_path / "results").rename(tmp_path / "away")
+    later = LocalObjectStore(tmp_path, "results", clock=ManualClock())
+    for each in (store, later):
+        with pytest.raises(Unavailable, match="is gone"):
+            each.stat("1.json")
+        with pytest.raises(Unavailable, match="is gone"):
+            each.write("2.json", b"{}", content_type=TYPE)
+    assert not (tmp_path / "results").exists()
+    (tmp_path / "away").rename(tmp_path / "results")
+    assert b"".join(later.read("1.json")) == b"{}"
+
+
 def test_what_a_dead_writer_left_is_removed(store: LocalObjectStore, tmp_path: Path) -> None:
     """Half-written files are never objects, and the next start removes them, but not one being written."""
     fresh = tmp_path / ".earmark" / "results" / "new"

@@ -40,7 +40,8 @@ def command_of(server: OpenAIServer, folder: Path) -> Command:
     providers.write_text(
         "".join(
             f'[{name}]\nurl = "{server.url}"\nmodel = "gpt-audio-1.5"\nretries = 0\nlogprobs = "no"\n'
-            f"[{name}.prices]\ntext_in = 2.5\ncached_in = 2.5\naudio_in = 32.0\ntext_out = 10.0\naudio_out = 64.0\n"
+            f"[{name}.prices]\nas_of = 2026-11-20\n"
+            "text_in = 2.5\ncached_in = 2.5\naudio_in = 32.0\ntext_out = 10.0\naudio_out = 64.0\n"
             for name in ("one", "two")
         )
     )

@@ -28,6 +28,8 @@ from tests.making import make_lease
 from workers import calibration
 from workers.calibration import Identity
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 APP = typer.Typer()
 register(APP)
 

@@ -38,7 +38,8 @@ def command_of(server: OpenAIServer, folder: Path) -> Command:
     providers.write_text(
         f'[test]\nurl = "{server.url}"\nmodel = "gpt-audio-1.5"\nkey_variable = "TEST_PROVIDER_KEY"\n'
         'regions = ["us-east1"]\nretries = 0\nlogprobs = "no"\n'
-        "[test.prices]\ntext_in = 2.5\ncached_in = 2.5\naudio_in = 32.0\ntext_out = 10.0\naudio_out = 64.0\n"
+        "[test.prices]\nas_of = 2026-11-20\n"
+        "text_in = 2.5\ncached_in = 2.5\naudio_in = 32.0\ntext_out = 10.0\naudio_out = 64.0\n"
     )
     tenants = folder / "tenants.toml"
     tenants.write_text('[default]\n[bound]\nregion = "europe-west1"\n[inside]\nregion = "us-east1"\n')

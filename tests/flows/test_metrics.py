@@ -74,7 +74,7 @@ def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.5)  # every look asks five processes for all they know
 
 
 @pytest.fixture(scope="module")

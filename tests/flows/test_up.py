@@ -50,7 +50,7 @@ def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.2)
 
 
 def ready(address: str) -> bool:

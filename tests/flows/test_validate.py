@@ -172,7 +172,8 @@ def test_a_provider_is_asked_at_the_same_time_and_its_bill_is_told(tmp_path: Pat
         model = next(iter(server.models))
         providers.write_text(
             f'[test]\nurl = "{server.url}"\nmodel = "{model}"\nconcurrency = 4\n'
-            "[test.prices]\naudio_in = 32\ntext_in = 2\n"
+            "[test.prices]\nas_of = 2026-11-20\n"
+            "audio_in = 32\ntext_in = 2\ncached_in = 2\ntext_out = 0\naudio_out = 0\n"
         )
         earmark = Command(tmp_path / "data", providers=str(providers), model_provider="test")
         ended = earmark.run(

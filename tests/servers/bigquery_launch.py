@@ -1,4 +1,4 @@
-"""Starts bqemulator 1.4.0 with five changes; run by the Python of its own virtual environment.
+"""Starts bqemulator 1.4.0 with six changes; run by the Python of its own virtual environment.
 
 1. It copies a whole table at every append, for time travel, which nothing here uses: no copies are made.
 2. Each open stream occupies one of its threads, which are as many as cores and four; with more streams it answers
@@ -7,6 +7,7 @@
    later stands still: what the streams do with it happens on the event loop too.
 4. It notes new columns of a table that is updated over REST and does not add them: they are added.
 5. It ends when the process does that started it.
+6. It parses the text of a query a dozen times, once for each of its steps: what was parsed is kept, and copied.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import grpc.aio
@@ -26,8 +28,11 @@ from bqemulator.grpc_api.write_servicer import BigQueryWriteHandler
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import bq_schema_to_duckdb_columns
 from bqemulator.versioning.snapshots import SnapshotManager
+from sqlglot.dialects.dialect import Dialect
 
 THREADS = 256
+PARSED = 2048
+"""Texts whose trees are kept: the queries of a run of tests, each in the shapes that the steps give it."""
 ON_LOOP = ("_perform_append", "_bind_stream_to_target")
 _plain_server = grpc.aio.server
 _loops: list[asyncio.AbstractEventLoop] = []
@@ -67,6 +72,19 @@ def adding_columns(plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     return update_table
 
 
+def parsing_once(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a dialect parse a text once; each caller gets a copy, for steps change what they got."""
+
+    @lru_cache(maxsize=PARSED)
+    def parsed(kind: type[Dialect], sql: str, **options: Any) -> Any:
+        return plain(kind(), sql, **options)
+
+    def parse(dialect: Dialect, sql: str, **options: Any) -> list[Any]:
+        return [tree and tree.copy() for tree in parsed(type(dialect), sql, **options)]
+
+    return parse
+
+
 def watch(parent: int) -> None:
     """End with the parent."""
     while os.getppid() == parent:
@@ -77,6 +95,7 @@ def watch(parent: int) -> None:
 if __name__ == "__main__":
     SnapshotManager.capture = lambda *_names, **_options: None
     grpc.aio.server = server
+    Dialect.parse = parsing_once(Dialect.parse)
     for catalogue in (MemoryCatalogRepository, DuckDBCatalogRepository):
         catalogue.update_table = adding_columns(catalogue.update_table)
     for name in ON_LOOP:

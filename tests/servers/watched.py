@@ -35,6 +35,7 @@ model = "gpt-audio-1.5"
 retries = 0
 logprobs = "no"
 [second.prices]
+as_of = 2026-11-20
 text_in = 2.5
 cached_in = 2.5
 audio_in = 32.0

@@ -60,6 +60,18 @@ def test_a_page_about_letters_of_one_class_silences_no_other_class() -> None:
     assert heard([page, ticket, other]) == [page, other]
 
 
+def test_what_is_missing_in_one_region_silences_nothing_of_another() -> None:
+    """Each is a system of its own; what follows in the same one is not heard."""
+
+    def at(cluster: str, *names: str, lane: str = "") -> list[dict[str, str]]:
+        return [alert | {"cluster": cluster} for alert in fired("page", *names, lane=lane)]
+
+    gone = at("eu", "EarmarkWorkersAbsent", "EarmarkControllerAbsent")
+    follows = [*at("eu", "EarmarkLaneStalled", lane="high"), *at("eu", "EarmarkPartUnseen")]
+    others = [*at("us", "EarmarkLaneStalled", lane="high"), *at("us", "EarmarkPartUnseen")]
+    assert heard([*gone, *follows, *others]) == [*gone, *others]
+
+
 def test_what_is_late_because_much_waits_rings_once() -> None:
     """The other lane is another matter, and so are errors."""
     high = fired("page", "EarmarkBacklog", "EarmarkJobsLate", "EarmarkLatenessBudgetBurn", lane="high")

@@ -10,8 +10,10 @@ from runtime.metrics.metric import Kind, Label
 from tests.alert_rules import Rule, alerts, rules, sections
 from tests.promql import Matcher, Selector, asked
 
-TARGET: Final = {"role", "instance", "job"}
-"""Labels that Prometheus gives to whatever it scrapes; the roles come from the API or from Kubernetes."""
+TARGET: Final = {"role", "instance", "job", "cluster"}
+"""Labels that Prometheus gives to whatever it scrapes; the roles come from the API or from Kubernetes, the cluster from
+Google's managed Prometheus.
+"""
 OTHERS: Final[dict[str, set[str]]] = {"up": TARGET}
 """What is read and is no metric of ours: Prometheus' own."""
 SEVERITIES: Final = {"page", "ticket"}
@@ -38,7 +40,7 @@ def known() -> dict[str, dict[str, Label | None]]:
             found[name] = target | own | bucket
     for rule in rules():
         if not rule.alerts:
-            found[rule.name] = dict.fromkeys(asked(rule.expr).grouped)
+            found[rule.name] = dict.fromkeys({"cluster", *asked(rule.expr).grouped})
     return found
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -35,6 +36,12 @@ def commands() -> list[str]:
     return sorted({line for text in texts for line in re.findall(r"`(earmark [^`]+)`", text)})
 
 
+@cache
+def whole_command() -> Any:
+    """The command line, put together once."""
+    return get_command(app)
+
+
 def missing(command: Any, words: list[str]) -> list[str]:
     """The options that a command needs and does not get."""
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
@@ -46,7 +53,7 @@ def test_every_command_of_the_runbooks_exists(line: str) -> None:
     """With all its options; nobody should learn at night that there is no such command."""
     words = shlex.split(line.split("|", maxsplit=1)[0])[1:]
     path = []
-    command: Any = get_command(app)
+    command: Any = whole_command()
     while words and hasattr(command, "commands") and words[0] in command.commands:
         path.append(words.pop(0))
         command = command.commands[path[-1]]

@@ -143,10 +143,11 @@ def test_figures_name_routes_and_no_customers(api: ApiWorld) -> None:
     assert made not in page.text
 
 
-def test_prometheus_is_told_of_the_api_and_of_every_process_on_its_data(api: ApiWorld) -> None:
-    """In the form of http_sd_configs; the API is where it was asked."""
-    Note(api.settings.data, Server.WORKER, "127.0.0.1:9101").write()
-    answer = api.anybody().get("/metrics/targets")
+def test_prometheus_is_told_of_the_api_and_of_every_process_on_its_data(tmp_path: Path) -> None:
+    """In the form of http_sd_configs; the API of `earmark up`, which has no port for figures, is where it was asked."""
+    with ApiWorld(tmp_path, metrics_port=0) as world:
+        Note(world.settings.data, Server.WORKER, "127.0.0.1:9101").write()
+        answer = world.anybody().get("/metrics/targets")
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json() == [
         {"targets": ["testserver:80"], "labels": {"role": "api"}},
@@ -156,5 +157,5 @@ def test_prometheus_is_told_of_the_api_and_of_every_process_on_its_data(api: Api
 
 def test_an_api_that_serves_figures_at_a_port_of_their_own_is_named_once(tmp_path: Path) -> None:
     """By its note, as all others are."""
-    with ApiWorld(tmp_path, metrics_port=9100) as world:
+    with ApiWorld(tmp_path) as world:
         assert world.anybody().get("/metrics/targets").json() == []

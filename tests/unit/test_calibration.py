@@ -19,6 +19,8 @@ from workers.calibration import ALL, Calibration, FieldCurves, Identity, LabelSe
 from workers.calibration_fit import Label, fit
 from workers.curves import Constant, Isotonic, Platt
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 IDENTITY = Identity("qwen2_audio", "1.ab", "transformers", "3f2a")
 LABELS = LabelSet(source="labels.jsonl", sha256="0" * 64, count=0, recordings=0)
 

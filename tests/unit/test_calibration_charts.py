@@ -13,6 +13,8 @@ from tests.unit.test_calibration import IDENTITY, LABELS, fitted, over_confident
 from workers.calibration import ALL, Identity
 from workers.calibration_fit import Label, fit
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from earmark.clock import utc_now
 from earmark.errors import Unavailable
 from earmark.ports import ObjectInfo, ObjectStore
 from earmark.settings import Settings
@@ -21,11 +23,14 @@ from runtime import exit_status
 from runtime.controller import Controller, Figure, Part, Seen
 from runtime.controller_parts import open_parts
 from runtime.controller_process import look_once
+from runtime.failover_flag import FailoverFlag
 from runtime.metrics.metric import Kind
 from runtime.metrics.of_controller import OF_CONTROLLER, QUEUE_WAITING, SPENT
 from runtime.report import show_status
+from runtime.scaling_memory import ScalingMemory
 from runtime.waiting_letters import WaitingLetters
 from runtime.wiring import connect
+from scaling.desired import Desired
 from tests.clock import ManualClock
 from tests.making import EPOCH, make_failure, make_job
 from workers.spend import Spend
@@ -239,6 +244,27 @@ def test_the_command_prints_what_it_sees_and_says_what_it_cannot(
     assert "spend cannot be seen: unavailable: away" in told.out + told.err
     assert "queue=high" in told.out
     assert "earmark_fallback_spent_dollars" not in told.out
+
+
+def test_the_command_changes_nothing(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a controller asked for, and the failover that workers follow, are shown and stand as they were."""
+    state, clock = connect(settings).state, utc_now
+    said = Desired(7, 9, 0.5, 3.5, 0.0, failover=True, reason="")
+    ScalingMemory(state, clock).keep({Lane.HIGH: replace(said, workers=3, failover=False), Lane.LOW: said})
+    FailoverFlag(state, clock).tell([Lane.LOW])
+    before = {info.name: (info.generation, b"".join(state.read(info.name))) for info in state.scan("")}
+    assert look_once(settings, as_json=True) == 0
+    told = capsys.readouterr()
+    low = {
+        each["metric"]: each["value"]
+        for each in map(json.loads, told.out.splitlines())
+        if each["labels"] == {"lane": "low"}
+    }
+    assert low["earmark_desired_workers"] == 7
+    assert low["earmark_failover"] == 1
+    assert low["earmark_scaling_arrivals_per_second"] == 0.5
+    assert "One that begins now would say that lanes need: high 1, low 0." in told.err
+    assert {info.name: (info.generation, b"".join(state.read(info.name))) for info in state.scan("")} == before
 
 
 def test_a_broken_file_of_queues_hides_queues_alone(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

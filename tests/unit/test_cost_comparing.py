@@ -196,7 +196,7 @@ def vars_of(given: Given) -> dict[str, Any]:
     return {**fields, "predict_s_per_audio_s": {"t4": 0.2}}
 
 
-def test_old_prices_and_those_without_a_date_are_doubted(ask: Ask, tmp_path: Path) -> None:
+def test_old_prices_and_those_of_days_to_come_are_doubted(ask: Ask, tmp_path: Path) -> None:
     """Of the machines that were asked about and of the provider, and of nothing that was given instead."""
     years = NOW + timedelta(days=800)
     doubted = ask(given=ALL_GIVEN, now=years).warnings
@@ -205,9 +205,11 @@ def test_old_prices_and_those_without_a_date_are_doubted(ask: Ask, tmp_path: Pat
     given = Given(audio_s_per_job=30.0, fallback_share=0.1, predict_s_per_audio_s={"l4": 0.1}, usd_per_hour=1.0)
     [openai] = ask(given=given, now=years).warnings
     assert "price of openai" in openai
-    (tmp_path / "providers.toml").write_text("[openai.prices]\naudio_in = 1.0\n")
-    [undated] = ask(given=given, settings=Settings(data=tmp_path, providers=tmp_path / "providers.toml")).warnings
-    assert "openai has no date" in undated
+    names = ("text_in", "cached_in", "audio_in", "text_out", "audio_out")
+    prices = "\n".join(["[openai.prices]", "as_of = 2999-01-01", *(f"{name} = 1" for name in names)])
+    (tmp_path / "providers.toml").write_text(prices)
+    [early] = ask(given=given, settings=Settings(data=tmp_path, providers=tmp_path / "providers.toml")).warnings
+    assert "openai is of 2999-01-01, which is not yet" in early
 
 
 @pytest.mark.parametrize(
@@ -245,6 +247,7 @@ def test_json_has_all_of_it(ask: Ask) -> None:
 def run(monkeypatch: pytest.MonkeyPatch, data: Path, *arguments: str) -> int:
     """The exit status of the command."""
     monkeypatch.chdir(data)
+    (data / "data").mkdir(exist_ok=True)
     monkeypatch.setenv("EARMARK_DATA", str(data / "data"))
     monkeypatch.setattr("sys.argv", ["earmark", "cost", "break-even", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -255,7 +258,9 @@ def run(monkeypatch: pytest.MonkeyPatch, data: Path, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "Too few rows"),
+        ([], "Too few rows: a figure needs 100 jobs heard"),
+        (["--tenant", "nobody", "--gpu", "l4"], "0 jobs of tenant 'nobody' have an answer"),
+        (["--since", "7d", "--until", "30d"], "--since '7d' is not before --until '30d'"),
         (["--gpu", "t4"], "no price of a machine 't4'"),
         (["--utilisation", "0"], "--utilisation 0 cannot be"),
         (["--utilisation", "1.1"], "--utilisation 1.1 cannot be"),
@@ -281,6 +286,21 @@ def test_what_cannot_be_is_refused(
     """One clear line that names the option, and status 2."""
     assert run(monkeypatch, tmp_path, *arguments) == 2
     assert named in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_told_of_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where all is given nothing is missed."""
+    given = ["--gpu", "l4", "--predict-s-per-audio-s", "0.02", "--audio-s-per-job", "60", "--fallback-share", "0.1"]
+    for words, status in ((given, 0), (["--gpu", "l4"], 2)):
+        monkeypatch.setenv("EARMARK_DATA", str(tmp_path / "typo"))
+        monkeypatch.setattr("sys.argv", ["earmark", "cost", "break-even", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert int(ended.value.code or 0) == status
+        assert "There is no data folder" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

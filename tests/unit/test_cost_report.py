@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from runtime.cli import app, main
 from runtime.cost_output import print_csv
@@ -87,7 +88,22 @@ def test_csv(told: Any) -> None:
         model: len([row for row in own if row.model == model]) for model in {row.model for row in own}
     }
     assert sum(float(row["cost_usd"]) for row in rows) == pytest.approx(sum(row.cost_usd for row in own))
+
+
+def test_a_tenant_that_nobody_knows(told: Any) -> None:
+    """Is told of in its own words, whatever the form; one that had no jobs just then is not."""
     assert told("--csv", "--tenant", "nobody").startswith("jobs,done,audio_h")
+    for form in ("--csv", "--json", "--by=lane"):
+        assert "No job of a tenant 'nobody' has ever ended" in told(form, "--tenant", "nobody")
+    assert told("--tenant", "acme", "--until", "2020-01-01") == "No jobs have ended in this time.\n"
+
+
+def test_a_folder_that_is_not_there(told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is no folder in which no jobs ended, and is not made by looking."""
+    monkeypatch.setenv("EARMARK_DATA", str(tmp_path / "typo"))
+    with pytest.raises(ConfigurationError, match=r"no data folder .*typo.*EARMARK_DATA"):
+        told()
+    assert not (tmp_path / "typo").exists()
 
 
 def test_no_formula_gets_into_a_spreadsheet(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +131,12 @@ def test_a_free_primary_is_told_of(told: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(["--since", "soon"], "--since 'soon' is no time"), (["--json", "--csv"], "Choose --json or --csv")],
+    [
+        (["--since", "soon"], "--since 'soon' is no time"),
+        (["--json", "--csv"], "Choose --json or --csv"),
+        (["--since", "7d", "--until", "30d"], "--since '7d' is not before --until '30d'"),
+        (["--since", "2027-03-02", "--until", "2027-03-02", "--json"], "between them lies no time"),
+    ],
 )
 def test_what_cannot_be_asked(
     told: Any, arguments: list[str], named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

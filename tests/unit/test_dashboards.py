@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import subprocess
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from runtime.gcp.warehouse_schema import columns_of
 from runtime.metrics.catalogue import METRICS
 from runtime.metrics.metric import Kind, Label, Metric
 from tests.panels import Asked, asked, dashboards, panels, variable_questions, with_plain_tables, with_values
+from tests.promtool import needed
 
 RULES = Path("infra/prometheus")
 RUNBOOKS = Path("docs/runbooks.md")
@@ -130,6 +132,24 @@ def test_every_metric_and_label_is_in_the_catalogue(each: Asked) -> None:
     aggregated = re.search(r"\b(sum|max|min|count|histogram_quantile)\b", each.expr)
     shown = set(re.findall(r"\{\{(\w+)\}\}", each.legend))
     assert shown <= (grouped if aggregated else there)
+
+
+def test_quantiles_of_nothing_are_nothing(tmp_path: Path) -> None:
+    """A lane at rest has no line, and no point that is no number."""
+    questions = [each.promql("5m") for each in OF_PROMETHEUS if "histogram_quantile" in each.expr]
+    histograms = sorted({match["name"] for expr in questions for match in NAME.finditer(expr)})
+    labels = 'lane="high", arm="primary", route="/v1/analyses", method="POST"'
+    series = [f'{name}{{{labels}, le="{bound}"}}' for name in histograms for bound in ("1.0", "+Inf")]
+    looks = [{"expr": expr, "eval_time": "10m", "exp_samples": []} for expr in questions]
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": each, "values": "7x10"} for each in series],
+        "promql_expr_test": looks,
+    }
+    path = tmp_path / "idle.test.yml"
+    path.write_text(yaml.safe_dump({"tests": [test]}), encoding="utf-8")
+    told = subprocess.run([needed("promtool"), "test", "rules", path], capture_output=True, text=True, check=False)
+    assert (len(questions) > 5, told.returncode) == (True, 0), told.stderr
 
 
 def test_nobody_is_named_in_what_prometheus_is_asked() -> None:

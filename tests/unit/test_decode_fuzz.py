@@ -17,7 +17,10 @@ SEED = 20_240_607
 SECONDS = 1.0
 SECONDS_OF_VORBIS = 6.0
 """A page of Ogg with one wrong bit is dropped, and a second of Vorbis from FFmpeg's encoder is one page."""
-MUTATIONS = 300
+MUTATIONS = 100
+MUTATIONS_OF_CONTAINERS = 300
+"""Of formats with boxes in boxes: some ends are only seen after the first hundred."""
+CONTAINERS = {"m4a", "webm"}
 MUTATIONS_OF_RARER = 60
 
 EXPECTED = {
@@ -70,8 +73,9 @@ def _pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecoderPool]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_mutations_of_common_formats(pool: DecoderPool, tmp_path: Path, name: str) -> None:
     """Hundreds of mutations end well, some of them as sound and some as a fault, in one process all the time."""
-    ends = attack(pool, tmp_path, name, MUTATIONS)
-    assert sum(ends.values()) == MUTATIONS
+    mutations = MUTATIONS_OF_CONTAINERS if name in CONTAINERS else MUTATIONS
+    ends = attack(pool, tmp_path, name, mutations)
+    assert sum(ends.values()) == mutations
     assert len(ends) > 1
     assert len(pool.pids) <= 1
     assert list(pool._scratch.folder.iterdir()) == []

@@ -1,6 +1,7 @@
 """A process's figures at an address of their own, how Prometheus is told of it, and what keeps neither waiting."""
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -58,8 +59,20 @@ def test_figures_are_served_and_noted_for_as_long_as_the_process_lasts(
         get(target.address)
 
 
-def test_without_a_port_nothing_is_served(tmp_path: Path, registry: CollectorRegistry) -> None:
-    """The default: a command that works for a moment needs none."""
+def test_where_no_port_is_set_any_is_taken_and_the_log_says_which(
+    tmp_path: Path, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So that whoever starts a process by hand need not know of ports."""
+    caplog.set_level(logging.INFO)
+    with serving_metrics(Settings(data=tmp_path), Server.CONTROLLER, registry):
+        [target] = targets(tmp_path)
+        assert "earmark_test_things_total 3.0" in get(target.address).splitlines()
+    [told] = [record for record in caplog.records if record.message == "metrics.served"]
+    assert vars(told)["fields"] == {"role": "controller", "address": target.address}
+
+
+def test_where_it_is_forbidden_nothing_is_served(tmp_path: Path, registry: CollectorRegistry) -> None:
+    """By the port 0, as where nobody collects figures and several processes share an address."""
     with serving_metrics(set_up(tmp_path, 0), Server.WORKER, registry):
         assert targets(tmp_path) == []
         assert not (tmp_path / FOLDER).exists()
@@ -142,6 +155,14 @@ def test_notes_of_the_dead_are_removed_and_what_is_no_note_is_passed_over(tmp_pa
     assert targets(tmp_path) == [Target(Server.API, "127.0.0.1:1"), Target(Server.WORKER, "127.0.0.1:2")]
     assert own.exists()
     assert len(list(folder.iterdir())) == 6
+
+
+def test_a_process_that_hangs_stays_among_the_targets(tmp_path: Path) -> None:
+    """It touches its note no more, and runs: Prometheus must go on asking it, or nobody hears of it."""
+    Note(tmp_path, Server.WORKER, "127.0.0.1:1").write()
+    long_ago = time.time() - NOTED_S - 1
+    os.utime(next((tmp_path / FOLDER).iterdir()), (long_ago, long_ago))
+    assert targets(tmp_path) == [Target(Server.WORKER, "127.0.0.1:1")]
 
 
 def test_a_note_that_somebody_removed_is_written_again(tmp_path: Path) -> None:

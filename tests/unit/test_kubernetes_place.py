@@ -64,10 +64,12 @@ def test_nothing_of_the_placeholder_is_left(place: ModuleType, tmp_path: Path) -
     into = ["--into", str(overlay / "place")]
     place.main(["prod", str(tmp_path / "regions.json"), "europe-west4", str(tmp_path / "digests.txt"), *into])
     made = yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))
-    more = ["../../components/secret-manager", "../../components/scaling-keda", "../../components/vllm"]
+    more = [f"../../components/{name}" for name in ("secret-manager", "secret-manager-mail", "scaling-keda", "vllm")]
     made["components"] = [*more, *(each for each in made["components"] if "scaling" not in each and "gpu" not in each)]
-    made["patches"] = []
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
+    operators = overlay / "operators.yaml"
+    named = operators.read_text(encoding="utf-8").replace("subjects: []", "subjects:").replace("  # - {", "  - {")
+    operators.write_text(named, encoding="utf-8")
     objects = render(overlay)
     text = yaml.safe_dump(list(objects))
     assert "example-project" not in text
@@ -90,11 +92,17 @@ def test_nothing_of_the_placeholder_is_left(place: ModuleType, tmp_path: Path) -
     for each in of_kind(objects, "ScaledObject"):
         query = each["spec"]["triggers"][0]["metadata"]["query"]
         assert 'namespace="earmark-eu"' in query
+    assert {each["metadata"]["name"]: each["spec"]["minReplicaCount"] for each in of_kind(objects, "ScaledObject")} == {
+        "worker-high": 2,
+        "worker-low": 0,
+    }
+    [binding] = of_kind(objects, "RoleBinding")
+    assert [(each["kind"], each["name"]) for each in binding["subjects"]] == [("User", "ann@example.com")]
 
 
 def test_the_load_balancers_own_address_is_believed(place: ModuleType) -> None:
     """Google sends ``CLIENT,ADDRESS``; who is asked for a key is the client, and each is counted alone."""
-    settings = place.settings_with_gateway(REGIONS["europe-west4"])
+    settings = place.placed_settings(REGIONS["europe-west4"])
     of_base = env_file(FOLDER / "base" / "settings.env")["EARMARK_API_PROXIES"]
     assert settings["EARMARK_API_PROXIES"] == f"{of_base},203.0.113.7"
     believed = _TrustedHosts(load(settings).settings.api_proxies.split(","))
@@ -102,10 +110,20 @@ def test_the_load_balancers_own_address_is_believed(place: ModuleType) -> None:
     assert believed.get_trusted_client_address("10.9.9.9, 198.51.100.9, 203.0.113.7")[0] == "198.51.100.9", "forged"
 
 
+def test_pubsub_is_asked_in_the_region(place: ModuleType) -> None:
+    """Topics refuse what arrives elsewhere; where the place is no region, or somebody has chosen, nothing is added."""
+    settings = place.placed_settings(REGIONS["europe-west4"])
+    assert settings["EARMARK_GCP_PUBSUB_ENDPOINT"] == "europe-west4-pubsub.googleapis.com:443"
+    assert load(settings).settings.gcp_pubsub_endpoint == "europe-west4-pubsub.googleapis.com:443"
+    assert place.placed_settings({"settings": {"EARMARK_GCP_LOCATION": "EU"}}) == {"EARMARK_GCP_LOCATION": "EU"}
+    chosen = {"EARMARK_GCP_LOCATION": "us-east1", "EARMARK_GCP_PUBSUB_ENDPOINT": "pubsub.internal:443"}
+    assert place.placed_settings({"settings": chosen}) == chosen
+
+
 def test_proxies_of_the_environment_stay(place: ModuleType) -> None:
     """Those that Terraform was given, as for a CDN before the load balancer."""
     region = {"settings": {"EARMARK_API_PROXIES": "192.0.2.0/24"}, "address": "203.0.113.7"}
-    assert place.settings_with_gateway(region) == {"EARMARK_API_PROXIES": "192.0.2.0/24,203.0.113.7"}
+    assert place.placed_settings(region) == {"EARMARK_API_PROXIES": "192.0.2.0/24,203.0.113.7"}
 
 
 def test_a_region_without_the_apis_address_is_refused(place: ModuleType, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tests.kubernetes import (
     selects,
     template,
 )
+from tests.terraform_files import local
 
 OVERLAYS = ("dev", "prod")
 
@@ -68,7 +69,7 @@ def test_pods_reach_the_public_net_and_little_else(address: str, port: int, *, a
 
 
 @pytest.mark.parametrize("port", [25, 465, 587])
-@pytest.mark.parametrize("workload", ["api", "router", "controller", "worker-high", "worker-low", "retention"])
+@pytest.mark.parametrize("workload", sorted(each["metadata"]["name"] for each, _ in pods(base_objects())))
 def test_only_retention_sends_mail(workload: str, port: int) -> None:
     """To the public net, and to no private range."""
     [labels] = [template(each)["metadata"]["labels"] for each, _ in pods(base_objects()) if _is(each, workload)]
@@ -128,6 +129,26 @@ def test_nothing_is_open_by_default() -> None:
     assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
+def test_whoever_asks_the_model_reaches_vllm() -> None:
+    """Workers, and the pod in which people replay with ``--model``; out of their pods and into the model's."""
+    text = (FOLDER / "components" / "vllm" / "network.yaml").read_text(encoding="utf-8")
+    [out, into] = list(yaml.safe_load_all(text))
+    callers = [each["podSelector"] for each in into["spec"]["ingress"][0]["from"] if "podSelector" in each]
+    named = {each["metadata"]["name"]: template(each)["metadata"]["labels"] for each, _ in pods(base_objects())}
+    asking = {"operator", "worker-high", "worker-low"}
+    assert {name for name, labels in named.items() if selects(out["spec"]["podSelector"], labels)} == asking
+    assert {name for name, labels in named.items() if any(selects(each, labels) for each in callers)} == asking
+
+
+def test_two_machines_hear_high_jobs_in_production() -> None:
+    """With the scaling that is chosen there; the other is tried with the place's test."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    scalers = of_kind(render(FOLDER / "overlays" / "prod"), "HorizontalPodAutoscaler")
+    least = {each["metadata"]["name"]: each["spec"]["minReplicas"] for each in scalers}
+    assert (least["worker-high"], least["worker-low"]) == (2, 1)
+
+
 @pytest.mark.parametrize("environment", OVERLAYS)
 def test_images_are_named_by_digest(environment: str) -> None:
     """No overlay runs what a tag happens to lead to."""
@@ -148,14 +169,29 @@ def test_components_set_what_is_a_setting() -> None:
 def test_accounts_and_machines_are_those_of_terraform() -> None:
     """Pods act as accounts that are made, and ask for pools that are."""
     terraform = ROOT / "infra" / "terraform"
-    access = (terraform / "modules" / "region" / "access.tf").read_text(encoding="utf-8")
-    block = access[access.index("components = {") : access.index("}", access.index("components = {"))]
     accounts = {each["metadata"]["name"] for each in of_kind(base_objects(), "ServiceAccount")}
-    assert accounts <= set(re.findall(r"^\s*([a-z-]+)\s*=", block, re.MULTILINE))
+    assert accounts == set(local("modules/region", "components")), "an account without a pod is a door that is missing"
     pools = (terraform / "envs" / "prod" / "main.tf").read_text(encoding="utf-8")
     roles = set(re.findall(r'role\s*=\s*"([a-z-]+)"', pools))
     wanted = set(re.findall(r"earmark/role: ([a-z-]+)", _all_text()))
     assert wanted <= roles
+
+
+def test_a_component_wants_no_secret_that_another_has() -> None:
+    """A secret without a version keeps pods from starting, so each is chosen by itself, as the page says."""
+    wanted: dict[str, dict[str, str]] = {}
+    for path in sorted((FOLDER / "components").glob("*/secrets.yaml")):
+        for each in of_kind(list(yaml.safe_load_all(path.read_text(encoding="utf-8"))), "SecretProviderClass"):
+            for version in yaml.safe_load(each["spec"]["parameters"]["secrets"]):
+                name = version["resourceName"].split("/")[3]
+                wanted.setdefault(path.parent.name, {})[name] = f"{each['metadata']['name']} {version['path']}"
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    row = r"^ *\| [^|]+ \| `(earmark-[a-z-]+)` \| `([a-z-]+)` \| `.* generic ([a-z]+) --from-file=([A-Z_]+)=\S+` \|$"
+    told = {component: {name: f"{kind} {file}"} for name, component, kind, file in re.findall(row, page, re.MULTILINE)}
+    assert wanted == told
+    assert {name.removeprefix("earmark-") for names in wanted.values() for name in names} == set(
+        local("modules/region", "secret_readers")
+    )
 
 
 def test_the_fleet_fits_its_machines() -> None:

@@ -12,6 +12,9 @@ from router.batches.batches import Batches
 from runtime.erasure_batches import BatchesStore
 from tests.batch_world import TENANT, BatchWorld
 
+LINES_BYTES = (1 << 20) + 40_000
+"""More than is read of a manifest at once."""
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> BatchWorld:
@@ -24,7 +27,7 @@ def world(tmp_path: Path) -> BatchWorld:
 def test_empty_lines_before_the_first(world: BatchWorld, empty: bytes, mark: bytes) -> None:
     """However many: the form is that of the first line that is not empty, and numbers are those of the file."""
     end = b"\r" if empty == b"\r" else b"\n"
-    count = 1_200_000 // len(empty)
+    count = LINES_BYTES // len(empty)
     batch = world.make(mark + empty * count + b"\tid\turi" + end + b"\tA\tuploads/acme/none.wav" + end)
     world.feed()
     [row] = world.rows(batch)

@@ -10,6 +10,8 @@ import pytest
 from earmark.errors import ConfigurationError
 from workers.models.provider import SHIPPED, Prices, Provider, load_providers
 
+WHOLE = "as_of = 2026-05-01\ntext_in = 1\ncached_in = 0.5\naudio_in = 5\ntext_out = 4\naudio_out = 0\n"
+WHOLE_PRICES = Prices(text_in=1, cached_in=0.5, audio_in=5, text_out=4, as_of=date(2026, 5, 1))
 SENTINEL = "sk-SENTINEL-0123456789"
 
 
@@ -60,9 +62,53 @@ def test_another_model_needs_its_own_prices(tmp_path: Path) -> None:
         load_providers(written(tmp_path, '[openai]\nmodel = "gpt-audio-2"\n'))
     with pytest.raises(ConfigurationError, match=r"\[openai\.repair_prices\]"):
         load_providers(written(tmp_path, '[openai]\nrepair_model = "gpt-7"\n'))
-    path = written(tmp_path, '[openai]\nmodel = "gpt-audio-2"\n[openai.prices]\naudio_in = 5\n')
-    assert load_providers(path)["openai"].prices == Prices(audio_in=5)
+    path = written(tmp_path, f'[openai]\nmodel = "gpt-audio-2"\n[openai.prices]\n{WHOLE}')
+    assert load_providers(path)["openai"].prices == WHOLE_PRICES
     assert load_providers(written(tmp_path, '[openai]\nrepair_model = ""\n'))["openai"].repair_prices == Prices()
+
+
+MINE = '[mine]\nurl = "https://a/v1"\nmodel = "m"\n'
+
+
+def test_a_whole_table_of_prices_replaces_the_one_that_ships(tmp_path: Path) -> None:
+    """With its date, and nothing else of the provider; a repair model needs no price of sound."""
+    repair = "[openai.repair_prices]\nas_of = 2026-05-02\ntext_in = 1\ncached_in = 0\ntext_out = 3\n"
+    found = load_providers(written(tmp_path, f"[openai.prices]\n{WHOLE}{repair}"))["openai"]
+    assert found.prices == WHOLE_PRICES
+    assert found.repair_prices == Prices(text_in=1, text_out=3, as_of=date(2026, 5, 2))
+    assert found.url == load_providers()["openai"].url
+
+
+@pytest.mark.parametrize("key", ["as_of", "text_in", "cached_in", "audio_in", "text_out", "audio_out"])
+@pytest.mark.parametrize("head", ["[openai.prices]\n", f"{MINE}[mine.prices]\n"])
+def test_a_price_that_is_left_out_is_refused(tmp_path: Path, head: str, key: str) -> None:
+    """Bills and caps would count it as nothing."""
+    left = "".join(f"{line}\n" for line in WHOLE.splitlines() if not line.startswith(key))
+    with pytest.raises(ConfigurationError, match=rf"mine\.toml: \[\w+\.prices\] has no {key}\.  .*give as_of, text_in"):
+        load_providers(written(tmp_path, head + left))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[openai.prices]\naudio_in = 64.0\n", r"has no as_of, text_in, cached_in, text_out, audio_out\."),
+        ("[openai.prices]\nas_of = 2026-11-20\n", r"has no text_in, cached_in, audio_in, text_out, audio_out\."),
+        ("[openai.prices]\n", r"\[openai\.prices\] has no as_of, text_in"),
+        ("[openai]\nrepair_prices = {}\n", r"\[openai\.repair_prices\] has no as_of, text_in, cached_in, text_out\."),
+        ('[openai]\nmodel = "gpt-audio-2"\nprices = {}\n', r"\[openai\.prices\] has no as_of"),
+        (f'{MINE}repair_model = "r"\n[mine.prices]\n{WHOLE}', r"repair_model has no prices.*\[mine\.repair_prices\]"),
+    ],
+)
+def test_nothing_that_is_billed_becomes_free_by_omission(tmp_path: Path, text: str, told: str) -> None:
+    """Over a table that ships an empty one is no whole one either; zeros are written where they are meant."""
+    with pytest.raises(ConfigurationError, match=told):
+        load_providers(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("prices", ["", "prices = {}\n", 'repair_model = "r"\n', f"[mine.repair_prices]\n{WHOLE}"])
+def test_a_provider_of_ones_own_may_bill_nothing(tmp_path: Path, prices: str) -> None:
+    """By a table that is empty, or not there."""
+    assert load_providers(written(tmp_path, MINE + prices))["mine"].prices == Prices()
 
 
 @pytest.mark.parametrize(

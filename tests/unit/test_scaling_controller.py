@@ -1,6 +1,7 @@
 """The controller: what it sees is not always there, and not always what it seems."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from earmark.errors import ConfigurationError
 from earmark.vocabulary import Lane
 from scaling.controller import Controller
+from scaling.demand import Demand
 from scaling.desired import Desired
 from scaling.failover import Failover
 from scaling.forecast import usual
@@ -101,6 +103,36 @@ def test_a_poisoned_message_takes_no_fleet() -> None:
     found = Room().look({Lane.HIGH: poison, Lane.LOW: poison}, 300)
     assert found[Lane.LOW].workers == 1
     assert found[Lane.HIGH].workers == HIGH.floor
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_one_job_is_never_done_by_two(lane: Lane) -> None:
+    """However long it is; and once it has ended nobody is asked for on its account."""
+    own, audio_s = POLICY.lanes[lane], 43_200.0
+    none = settled(0, audio_s=10.0)
+    looks = [replace(IDLE, settled=settled(1, audio_s=10.0))] + [replace(IDLE, settled=none)] * 40
+    looks += [Seen(1, 0, audio_s, 100.0, none)] + [Seen(0, 1, 0.0, 0.0, none)] * 30
+    looks += [Seen(0, 0, 0.0, 0.0, settled(1, audio_s=audio_s))] + [replace(IDLE, settled=none)] * 40
+    room, found = Room(), list[Desired]()
+    for look in looks:
+        found.append(room.look({**dict.fromkeys(Lane, IDLE), lane: look})[lane])
+        room.now_s += 30.0 - EVERY_S
+    assert max(each.wanted for each in found[41:72]) == 1
+    assert max(each.wanted for each in found[72:]) <= own.floor
+    assert found[-1].workers == own.floor
+
+
+def test_long_jobs_count_once() -> None:
+    """One job of an hour every ten minutes among short ones is 7.2 s of a worker a minute, arriving or ending."""
+    policy = LOW.model_copy(update={"rate_s": 3600.0})
+    demand, short = Demand(policy), settled(3, audio_s=10.0)
+    for _ in range(240):
+        for step in range(20):
+            hand = 1 if 2 <= step < 5 else 0  # the long job waits for a look, is in hand for three, and ends
+            long = settled(4, audio_s=(30.0 + 3600.0) / 4) if step == 5 else short
+            demand.take(Seen(int(step == 1), hand, 3600.0 if step == 1 else 0.0, 0.0, long))
+    found = demand.load_in(0.0)
+    assert found == pytest.approx((60 * 10.0 + 3600.0) * 0.02 / 600.0, rel=0.15)
 
 
 def test_high_borrows_from_low() -> None:

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.vocabulary import Lane
-from scaling.comparing import DEPTH, FIXED, HELPED, OURS, Alone, as_dear, compare
+from scaling.comparing import DEPTH, FIXED, HELPED, MATCHED, OURS, Alone, Peers, as_dear, compare, match_depth
 from scaling.controller import Controller
+from scaling.desired import Desired
 from scaling.outcome import Outcome
 from scaling.policy import Policy, load_policy
-from scaling.scalers import DepthScaler, FixedFleet
+from scaling.scalers import DepthScaler, FixedFleet, Scaler
+from scaling.seen import Seen
 from scaling.simulation import Simulation
 from scaling.trace import Gathering, Trace
 from scaling.trace_maker import Shape, make_trace
@@ -87,19 +89,98 @@ def test_every_job_ends_once(
     jobs: list[tuple[Lane, float, float]], lost: list[Span], unseen: list[Span], seed: int, spot: float, name: str
 ) -> None:
     """Whatever is lost or unseen, each job is counted once, machines stay within the quota, and money is paid for."""
-    policy = POLICY.model_copy(
-        update={"simulation": POLICY.simulation.model_copy(update={"spot_losses_per_hour": spot})}
-    )
+    chance = {"spot_losses_per_hour": spot, "fallback_usd_per_audio_s": 0.0006}
+    policy = POLICY.model_copy(update={"simulation": POLICY.simulation.model_copy(update=chance)})
     scaler = Controller(policy) if name == HELPED else DepthScaler(policy, {Lane.HIGH: 1.0, Lane.LOW: 20.0})
     simulation = Simulation(of(jobs), policy, scaler, Weather(seed, tuple(lost), tuple(unseen)))
     found = simulation.run("it")
     for lane in Lane:
         assert found.lanes[lane].jobs == sum(each[0] is lane for each in jobs)
         assert found.lanes[lane].most_workers <= policy.lanes[lane].cap
-        assert sum(simulation._fleets[lane].tally._bins) == found.lanes[lane].jobs
+        assert sum(simulation._fleets[lane].tally._bins) + found.lanes[lane].unanswered == found.lanes[lane].jobs
     assert found.gpu_hours <= policy.gpus * (found.seconds + policy.simulation.drain_s) / HOUR_S
     days = math.ceil(found.seconds / 86_400)
     assert sum(each.fallback_usd for each in found.lanes.values()) <= policy.simulation.fallback_daily_usd * days + 1e-9
+
+
+sparse = st.lists(
+    st.tuples(st.sampled_from(list(Lane)), st.floats(0, 40_000), st.sampled_from([5.0, 180.0, 7200.0])),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    sparse, spans, spans, st.sampled_from([0.0, 100.0]), st.sampled_from([0.0, 3.0]), st.sampled_from(["a", "b", "c"])
+)
+def test_looks_that_are_left_out_would_have_changed_nothing(
+    jobs: list[tuple[Lane, float, float]], lost: list[Span], unseen: list[Span], late_s: float, spot: float, name: str
+) -> None:
+    """To the last figure, in any weather, with far fewer looks: as often as every 15 s, or only when it matters."""
+    chance = {"spot_losses_per_hour": spot, "fallback_usd_per_audio_s": 0.0006}
+    policy = POLICY.model_copy(update={"simulation": POLICY.simulation.model_copy(update=chance)})
+    found = []
+    for patient in (False, True):
+        scalers: dict[str, Scaler] = {
+            "a": Controller(policy),
+            "b": DepthScaler(policy, {Lane.HIGH: 1.0, Lane.LOW: 20.0}),
+            "c": FixedFleet({Lane.HIGH: 1, Lane.LOW: 1}),
+        }
+        simulation = Simulation(of(jobs), policy, scalers[name], Weather(1, tuple(lost), tuple(unseen), late_s))
+        if patient:
+            simulation._quiet_s = lambda _now_s, _next_s: policy.every_s  # type: ignore[method-assign]
+        found.append(simulation.run("it"))
+    assert found[0] == found[1]
+
+
+def test_a_year_of_one_job_a_day_takes_few_looks() -> None:
+    """A day has fifty that matter, of 5760."""
+    looks = [0]
+
+    class Counted(Controller):
+        def step(self, now_s: float, seen: Mapping[Lane, Seen], *, money: bool = True) -> dict[Lane, Desired]:
+            looks[0] += 1
+            return super().step(now_s, seen, money=money)
+
+    trace = of([(Lane.LOW, 86_400.0 * day, 180.0) for day in range(365)])
+    found = Simulation(trace, CALM, Counted(CALM), Weather()).run("it")
+    assert found.lanes[Lane.LOW].jobs == 365
+    assert looks[0] < 365 * 50
+
+
+def test_what_nobody_answers_is_told_and_has_no_time() -> None:
+    """A pile that the fleet does not get through within hours: late, counted, and no quantile is made up for it."""
+    trace = of([(Lane.LOW, 0.0, 36_000.0)] * 200)
+    found = play(trace, fixed={Lane.HIGH: 0, Lane.LOW: 2}).lanes[Lane.LOW]
+    assert (found.jobs, found.late) == (200, 200)
+    assert found.unanswered == 200 - 2 * 31, "each of two begins one every 720 s, from 0 to 6 hours"
+    assert found.p50_s is found.p95_s is None
+    few = play(trace, fixed={Lane.HIGH: 0, Lane.LOW: 4}).lanes[Lane.LOW]
+    assert few.p50_s == pytest.approx(25 * 720.0, rel=0.05)
+    assert few.p99_s is None
+
+
+@pytest.mark.parametrize("shape", [Shape.BURST, Shape.STEADY])  # of seeds at which halving alone ends above ours
+def test_a_matched_depth_costs_no_more_and_is_no_later_than_a_plain_one(shape: Shape) -> None:
+    """In neither lane dearer than ours, and nowhere later than a plain depth that takes no more."""
+    trace = made(shape, 6, hours=1.0)
+    plain = {Lane.HIGH: 1.5, Lane.LOW: 150.0}
+    named = {each.scaler: each for each in compare(trace, CALM, Weather(), Peers(plain), only=(OURS, DEPTH, MATCHED))}
+    for lane in Lane:
+        own, depth, matched = (named[name].lanes[lane] for name in (OURS, DEPTH, MATCHED))
+        assert matched.gpu_hours <= own.gpu_hours
+        if depth.gpu_hours <= own.gpu_hours:
+            assert matched.late <= depth.late
+
+
+def test_depth_takes_no_more_hours_than_it_has_use_for() -> None:
+    """Where all are late whatever is done, the matched depth is the one that costs least."""
+    trace = of([(Lane.HIGH, 1200.0 * place, 3600.0) for place in range(6)])
+    ours = play(trace, fixed={Lane.HIGH: 8, Lane.LOW: 0})
+    matched = match_depth(trace, CALM, Weather(), ours)[1].lanes[Lane.HIGH]
+    assert matched.late == ours.lanes[Lane.HIGH].late == 6
+    assert matched.gpu_hours < ours.lanes[Lane.HIGH].gpu_hours / 4
 
 
 def test_the_same_seed_is_the_same_day() -> None:
@@ -133,7 +214,8 @@ def test_a_lost_region_is_felt_and_made_up_for() -> None:
 def test_the_fallback_helps_within_its_money() -> None:
     """A pile that no fleet gets through in time is cut short by it, at no more than its daily dollars."""
     trace = of([(Lane.LOW, place * 0.02, 300.0) for place in range(6000)])
-    rich = CALM.model_copy(update={"simulation": CALM.simulation.model_copy(update={"fallback_daily_usd": 300.0})})
+    money = {"fallback_daily_usd": 300.0, "fallback_usd_per_audio_s": 0.0006}
+    rich = CALM.model_copy(update={"simulation": CALM.simulation.model_copy(update=money)})
     alone, helped = list(compare(trace, rich, Weather(), only=(OURS, HELPED)))
     found = helped.lanes[Lane.LOW]
     assert helped.late + found.fallback_jobs / 2 < alone.late

@@ -62,6 +62,42 @@ def test_csv_in_any_order_of_columns() -> None:
     assert [(fault.line, fault.why.split()[0]) for fault in read.faults] == [(4, "it"), (5, "at_s")]
 
 
+@pytest.mark.parametrize(
+    ("at", "at_s"),
+    [("1970-01-01T00:00:10Z", 10.0), ("1970-01-01 01:00:10.5+01:00", 10.5), ("1970-01-01T00:00:10", 10.0)],
+)
+def test_a_time_may_stand_for_seconds(at: str, at_s: float) -> None:
+    """As ISO 8601 writes it, in JSON and in CSV; what counts from 1970 fits to it."""
+    other = '{"at_s": 0, "lane": "low", "audio_s": 3}'
+    read = read_trace([json.dumps({"at": at, "lane": "low", "audio_s": 3}), other])
+    assert list(read.trace.lanes[Lane.LOW].at_s) == [0.0, at_s]
+    read = read_trace(["audio_s,lane,at", "3,low,1970-01-01", f'3,low,"{at}"', "3,low,1", "x,low,1970-01-01"])
+    assert list(read.trace.lanes[Lane.LOW].at_s) == [0.0, at_s]
+    assert [(fault.line, fault.why[:17]) for fault in read.faults] == [
+        (4, "at must be a time"),
+        (5, "at must be a time"),
+    ]
+
+
+@pytest.mark.parametrize("at", ["soon", 5, None, "", "1969-12-31T23:59:59Z"])
+def test_what_is_no_time_is_named(at: object) -> None:
+    """Beside ``at_s`` it is passed over."""
+    line = {"at": at, "lane": "high", "audio_s": 3}
+    read = read_trace([GOOD, json.dumps(line), json.dumps({**line, "at_s": 3})])
+    assert ([fault.line for fault in read.faults], len(read.trace)) == ([2], 2)
+    assert "at must be a time" in read.faults[0].why or "negative" in read.faults[0].why
+
+
+@pytest.mark.parametrize(("line", "why"), [("null", "no JSON object"), ("7", "no JSON object"), ("x\ry", "header")])
+@pytest.mark.parametrize("rest", [[GOOD], ["at_s,lane,audio_s", "1,low,60"]])
+def test_what_comes_before_the_first_arrival_is_a_bad_line(line: str, why: str, rest: list[str]) -> None:
+    """By its number; what follows it is JSON or CSV all the same."""
+    read = read_trace([line, *rest])
+    assert [fault.line for fault in read.faults] == [1]
+    assert why in read.faults[0].why
+    assert len(read.trace) == 1
+
+
 @pytest.mark.parametrize("lines", [[], ["", "\n"], ["x"], ["1,2,3", "4,5,6"]])
 def test_no_arrivals_at_all(lines: list[str]) -> None:
     """What a trace looks like is said."""

@@ -15,9 +15,10 @@ from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_degradation
 from runtime.failover_flag import HOLDS, NAME, FailoverFlag
 from runtime.local.backend import connect_local
+from runtime.scaling_look import ScalingLook
 from runtime.scaling_memory import NAME as MEMORY
 from runtime.scaling_view import ScalingView, open_scaling
-from scaling.policy import load_policy
+from scaling.policy import SHIPPED, load_policy
 from scaling.seen import Seen
 from tests.clock import ManualClock
 from tests.flaky import FlakyStore
@@ -302,6 +303,52 @@ def test_the_controller_raises_the_flag(place: Place) -> None:
     place.money = False
     view()
     assert flag.lanes() == frozenset()
+
+
+def test_a_look_shows_what_stands_and_writes_nothing(place: Place, tmp_path: Path) -> None:
+    """Failover in force, workers and arrivals as the controller that runs said them, whatever the look's own policy."""
+    settings = Settings(data=tmp_path)
+    place.put(1)
+    pile = {"high": place.backend.depths["high"], "low": lambda: QueueDepth(10**6, 0, 5, 500.0)}
+    backend = replace(place.backend, depths=pile)
+    place.change = lambda _: backend
+    place.backend.warehouse.append([ended(f"job-{number}", place.clock) for number in range(50)])
+    place.clock.move(10.0)
+    view = place.open()
+    for _ in range(60):
+        said = view()
+        place.clock.move(EVERY_S)
+    assert said[Lane.LOW].failover
+    assert said[Lane.LOW].workers == POLICY.lanes[Lane.LOW].cap
+    workers = {lane: each.workers for lane, each in said.items()}
+    before = {name: b"".join(place.backend.state.read(name)) for name in (MEMORY, NAME)}
+    small = tmp_path / "small.toml"
+    small.write_text(SHIPPED.read_text().replace("cap = 20", "cap = 2"))
+    told: list[str] = []
+    for given in (settings, settings.model_copy(update={"scaling_policy": small})):
+        look = ScalingLook(given, backend, place.clock, told.append)
+        for _ in range(3):
+            found = look()
+            assert {lane: each.workers for lane, each in found.items()} == workers
+            assert {lane: each.failover for lane, each in found.items()} == {Lane.HIGH: False, Lane.LOW: True}
+            assert found[Lane.LOW].arrivals_per_s == pytest.approx(said[Lane.LOW].arrivals_per_s, rel=0.5)
+            assert found[Lane.LOW].service_s == pytest.approx(3.6)
+            assert "the controller at" in told[-1]
+    assert {name: b"".join(place.backend.state.read(name)) for name in (MEMORY, NAME)} == before
+    place.clock.move(420)
+    assert not ScalingLook(settings, backend, place.clock, told.append)()[Lane.LOW].failover, "it ran out"
+    assert "does it run?" in told[-1]
+
+
+def test_a_look_where_no_controller_runs(place: Place, tmp_path: Path) -> None:
+    """It says so, shows what one that begins now would say, and leaves no trace of it."""
+    place.put(5000)
+    told: list[str] = []
+    found = ScalingLook(Settings(data=tmp_path), place.backend, place.clock, told.append)()
+    assert found[Lane.LOW].workers > 1
+    assert "no controller has asked" in told[0]
+    assert f"low {found[Lane.LOW].wanted}" in told[0]
+    assert list(place.backend.state.scan("scaling/")) == []
 
 
 def test_it_opens_from_settings(tmp_path: Path) -> None:

@@ -1,25 +1,37 @@
 """``earmark simulate``: what it prints, and what it says of bad traces."""
 
+import gzip
 import json
 import re
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from earmark.errors import ConfigurationError
+from earmark.settings import Settings
 from runtime import exit_status
 from runtime.cli import app
+from runtime.simulate_command import simulate
+from runtime.wiring import connect
 from scaling.comparing import DEPTH, FIXED, HELPED, MATCHED, OURS
-from scaling.policy import SHIPPED, load_policy
+from scaling.policy import SHIPPED
+from scaling.trace_reader import read_trace
+from tests.contracts.test_warehouse import job_row
 
+LINE = '{"at_s": 0, "lane": "high", "audio_s": 1}\n'
+FLOATS = [
+    f"--{name.replace('_', '-')}" for name, hint in get_type_hints(simulate).items() if hint in (float, float | None)
+]
 PRICES = Path(__file__).parents[2] / "runtime" / "prices.toml"
 
 
-def earmark(*words: str, given: str | None = None) -> Result:
+def earmark(*words: str, given: str | None = None, **set_up: str) -> Result:
     """Run the command in this process."""
-    return CliRunner().invoke(app, ["simulate", *words], input=given)
+    return CliRunner().invoke(app, ["simulate", *words], input=given, env=set_up)
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +82,53 @@ def test_prices_and_limits_can_be_given(trace: Path, tmp_path: Path) -> None:
     assert found["scalers"][0]["lanes"]["high"]["gpu_hours"] > 4.9
 
 
-def test_the_usual_prices_are_those_of_the_price_list() -> None:
-    """The simulator's dollars for an hour are those that costs are reckoned with."""
-    machine = tomllib.loads(PRICES.read_text())["machines"]["l4"]
-    usual = load_policy().simulation
-    assert usual.usd_per_gpu_hour == machine["usd_per_hour"]["usd"]
-    assert usual.spot_usd_per_gpu_hour == machine["spot_usd_per_hour"]["usd"]
+def test_prices_are_those_of_the_price_lists_with_their_dates(trace: Path, tmp_path: Path) -> None:
+    """One place holds each price; another machine has others, and an old one is told of."""
+    listed = tomllib.loads(PRICES.read_text())["machines"]["l4"]
+    taken = json.loads(earmark("--trace", str(trace), "--json").stdout)["prices"]
+    for name, key in (("usd_per_gpu_hour", "usd_per_hour"), ("spot_usd_per_gpu_hour", "spot_usd_per_hour")):
+        assert taken[name]["usd"] == listed[key]["usd"]
+        assert taken[name]["as_of"] == str(listed[key]["as_of"])
+    assert taken["fallback_usd_per_audio_s"]["usd"] > 0
+    assert taken["fallback_usd_per_audio_s"]["source"].startswith("openai/")
+    path = tmp_path / "mine.toml"
+    path.write_text(SHIPPED.read_text().replace('machine = "l4"', 'machine = "old"'))
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        '[machines.old]\ntype = "old"\n[machines.old.usd_per_hour]\nusd = 9\nas_of = 2020-01-01\nsource = "a"'
+    )
+    refused = earmark("--trace", str(trace), "--policy", str(path), EARMARK_PRICES=str(prices))
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "spot price of old" in str(refused.exception)
+    told = earmark(
+        "--trace", str(trace), "--policy", str(path), "--spot-usd-per-gpu-hour", "2", EARMARK_PRICES=str(prices)
+    )
+    assert "more than a year ago" in told.stderr
+    assert "usd_per_gpu_hour 9 (a, 2020-01-01); spot_usd_per_gpu_hour 2 (given)" in told.stdout
+
+
+def test_jobs_that_nobody_answers_are_told(tmp_path: Path) -> None:
+    """Counted in JSON, named below the table, with no latency that nobody saw."""
+    path = tmp_path / "never.jsonl"
+    path.write_text('{"at_s": 0, "lane": "low", "audio_s": 86400}\n' * 300)
+    words = ("--trace", str(path), "--spot-losses-per-hour", "0")
+    found = json.loads(earmark(*words, "--json").stdout)["scalers"][0]
+    low = found["lanes"]["low"]
+    assert low["jobs"] == 300
+    assert 0 < low["unanswered"] == found["unanswered"] <= low["late"]
+    assert low["p99_s"] is None
+    shown = earmark(*words).stdout
+    assert "> 21,600 s" in shown
+    assert f"{low['unanswered']} low by controller" in shown
+    assert "ended 6 hours after the last arrival" in shown
+
+
+def test_a_depth_that_cannot_be_matched_is_told() -> None:
+    """Where even the largest depth takes more than the controller, a line says so."""
+    lines = [json.dumps({"at_s": at_s, "lane": "low", "audio_s": 180}) for at_s in (0, 7200)]
+    result = earmark("--trace", "-", "--match", given="\n".join(lines))
+    assert result.exit_code == 0, result.output
+    assert "No depth was found that takes as few GPU hours as the controller in low." in result.stdout
 
 
 def test_bad_lines_are_named_and_the_rest_is_played() -> None:
@@ -94,6 +147,83 @@ def test_a_file_without_line_ends_is_one_bad_line(tmp_path: Path) -> None:
     path.write_text("x" * 300_000 + '\n{"at_s": 0, "lane": "high", "audio_s": 1}\n')
     result = earmark("--trace", str(path), "--json")
     assert (result.exit_code, json.loads(result.stdout)["arrivals"]) == (exit_status.SOME_NOT_DONE, 1)
+
+
+@pytest.mark.parametrize("option", FLOATS)
+@pytest.mark.parametrize("number", ["inf", "nan"])
+def test_a_number_without_end_is_refused(option: str, number: str) -> None:
+    """JSON has no word for it, and nobody pays it."""
+    result = earmark("--trace", "-", f"{option}={number}", given=LINE)
+    assert (result.exit_code, result.stdout) == (exit_status.USAGE, "")
+    assert option in result.stderr
+
+
+def test_a_policy_with_a_number_without_end_is_refused(tmp_path: Path) -> None:
+    """As an option is."""
+    path = tmp_path / "mine.toml"
+    path.write_text(SHIPPED.read_text().replace("fallback_s =", "usd_per_gpu_hour = inf\nfallback_s ="))
+    with pytest.raises(ConfigurationError, match=r"usd_per_gpu_hour: .*finite"):
+        raise earmark("--trace", "-", "--policy", str(path), given=LINE).exception or AssertionError
+
+
+def test_a_packed_trace_is_unpacked(tmp_path: Path) -> None:
+    """Also from standard input; one that is cut off is told of."""
+    path = tmp_path / "trace.jsonl.gz"
+    path.write_bytes(gzip.compress(LINE.encode() * 2))
+    for words, given in ((str(path), None), ("-", path.read_bytes())):
+        result = CliRunner().invoke(app, ["simulate", "--json", "--trace", words], input=given)
+        assert json.loads(result.stdout)["arrivals"] == 2
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ConfigurationError, match=r"unpack the trace .*trace\.jsonl\.gz.*damaged or cut off"):
+        raise earmark("--trace", str(path)).exception or AssertionError
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (LINE.encode("utf-16"), "text in UTF-16.*iconv"),
+        (LINE.encode("utf-16-le"), "text in UTF-16.*iconv"),
+        (LINE.encode("utf-16-be") * 200, "text in UTF-16.*iconv"),
+        (gzip.compress(gzip.compress(LINE.encode(), mtime=0), mtime=0), "packed by gzip twice.*gunzip"),
+        (b"PK\x03\x04" + bytes(40), "a zip archive.*CSV"),
+        (b"PAR1" + bytes(40), "Parquet.*JSON lines"),
+        (bytes(range(256)) * 9, "no text.*CSV"),
+        (bytes(99), "no text.*CSV"),
+    ],
+    ids=["utf-16", "utf-16-le", "utf-16-be", "gzip", "zip", "parquet", "bytes", "zeros"],
+)
+def test_what_is_no_text_is_refused_by_its_name(tmp_path: Path, content: bytes, said: str) -> None:
+    """With what to do about it, and not as a CSV without a header."""
+    path = tmp_path / "trace"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=rf"the trace .*trace: it is {said}"):
+        raise earmark("--trace", str(path)).exception or AssertionError
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_ones_own_arrivals_are_played(tmp_path: Path, form: str) -> None:
+    """As docs/scaling.md says: what the report prints is a trace, of when jobs came and not of when they ended."""
+    at = datetime(2027, 3, 1, 10, 0, 0, 250_000, tzinfo=UTC)
+    connect(Settings(data=tmp_path)).warehouse.append(
+        [
+            job_row(1, at, lane="low", total_s=600.5, queued_s=590.0, audio_s=60.0),
+            job_row(2, at, lane="high", status="failed", total_s=0.0, queued_s=0.25, audio_s=3.0),
+            job_row(3, at, audio_s=0.0),
+            job_row(4, at - timedelta(days=9), audio_s=5.0),
+        ]
+    )
+    words = ["report", "arrivals", "--since", "2027-02-27", "--format", form]
+    printed = CliRunner().invoke(app, words, env={"EARMARK_DATA": str(tmp_path)}).stdout
+    read = read_trace(printed.splitlines())
+    assert not read.faulty
+    assert {lane: (list(each.at_s), list(each.audio_s)) for lane, each in read.trace.lanes.items()} == {
+        "low": ([0.0], [60.0]),
+        "high": ([600.25], [3.0]),
+    }
+    assert json.loads(earmark("--trace", "-", "--json", given=printed).stdout)["arrivals"] == 2
+    page = (PRICES.parents[1] / "docs" / "scaling.md").read_text()
+    assert "earmark report arrivals --since 7d --format jsonl > arrivals.jsonl" in page
+    assert "earmark simulate --trace arrivals.jsonl" in page
 
 
 @pytest.mark.parametrize(

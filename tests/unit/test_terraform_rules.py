@@ -27,7 +27,9 @@ PUBLIC = re.compile(r"allUsers|allAuthenticatedUsers")
 PROJECT_ROLES = {
     "roles/bigquery.jobUser",  # whoever queries needs it on the project; what may be read, the dataset says
     "roles/monitoring.viewer",  # metrics have no smaller place to be granted on
+    "roles/monitoring.metricWriter",  # nor to be written to, for managed Prometheus
     "roles/container.defaultNodeServiceAccount",  # what a kubelet needs
+    "${module.project.cluster_visitor_role}",  # nor have clusters grants of their own
 }
 ENCRYPTED = {
     "google_artifact_registry_repository": "kms_key_name",
@@ -158,7 +160,7 @@ def test_no_account_has_a_key() -> None:
 def test_roles_of_our_own_are_smaller_than_googles() -> None:
     """Nobody makes or drops tables, and whoever dates objects deletes none."""
     roles = {each.name: each for each in resources("google_project_iam_custom_role")}
-    assert set(roles) == {"object_dater", "row_writer"}
+    assert set(roles) == {"cluster_visitor", "object_dater", "row_writer"}
     for role in roles.values():
         for permission in role.body["permissions"]:
             assert not re.search(

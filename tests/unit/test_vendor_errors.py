@@ -16,3 +16,13 @@ def test_forbidden_may_mean_not_so_fast(reason: str, expected: type[Exception]) 
     error = exceptions.Forbidden("no", errors=[{"reason": reason}])  # type: ignore[no-untyped-call]
     with pytest.raises(expected), translated("The table"):
         raise error
+
+
+def test_another_regions_topic_names_its_setting() -> None:
+    """Pub/Sub itself says which regions are allowed, and not how to reach one."""
+    error = exceptions.FailedPrecondition("in transit")  # type: ignore[no-untyped-call]
+    with pytest.raises(ConfigurationError, match="EARMARK_GCP_PUBSUB_ENDPOINT"), translated("The topic earmark-low"):
+        raise error
+    refused = exceptions.BadRequest("no such field")  # type: ignore[no-untyped-call]
+    with pytest.raises(ConfigurationError, match="which field"), translated("The topic earmark-low"):
+        raise refused

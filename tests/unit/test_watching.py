@@ -8,6 +8,7 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from runtime.cascading import make_client
 from runtime.experiments import make_registry
+from runtime.metrics.metric import Server
 from runtime.metrics.targets import targets
 from runtime.watching import scope_of, watching
 from runtime.wiring import connect
@@ -43,10 +44,9 @@ def test_the_fallback_is_called_what_records_call_it(tmp_path: Path, monkeypatch
         client.close()
 
 
-def test_nobody_watches_where_no_port_is_set(tmp_path: Path) -> None:
-    """And somebody does where one is."""
-    for port in (0, -1):
-        settings = Settings(data=tmp_path, metrics_port=port)
+def test_a_worker_with_the_settings_as_they_ship_is_found(tmp_path: Path) -> None:
+    """One that is started by hand beside others is watched as they are; nobody watches where that was forbidden."""
+    for settings, watched in ((Settings(data=tmp_path), True), (Settings(data=tmp_path, metrics_port=0), False)):
         with watching(settings, connect(settings), frozenset(Lane)) as watchers:
-            assert (watchers.metrics is not None) == bool(port)
-            assert len(targets(tmp_path)) == (1 if port else 0)
+            assert (watchers.metrics is not None) == watched
+            assert [target.role for target in targets(tmp_path)] == ([Server.WORKER] if watched else [])

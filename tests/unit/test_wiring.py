@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from earmark.errors import InputFault, InputRejected
+from earmark.errors import InputFault, InputRejected, Unavailable
 from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from runtime.local.backend import fetch_file
@@ -70,3 +70,15 @@ def test_only_files_of_this_machine_are_fetched(uri: str) -> None:
     with pytest.raises(InputRejected) as refused, fetch_file(make_upload(uri=uri)):
         pass
     assert refused.value.fault is InputFault.NOT_FOUND
+
+
+def test_an_upload_whose_bucket_is_gone_is_no_fault_of_its(tmp_path: Path) -> None:
+    """A disk that is away postpones jobs; only an object that is missing in a bucket that is there is not found."""
+    backend = connect(Settings(data=tmp_path))
+    info = backend.bucket("uploads").write("acme/a.wav", b"RIFF", content_type="audio/wav")
+    upload = make_upload(uri=backend.uri_of("uploads", info))
+    with backend.fetch(upload) as path:
+        assert path.read_bytes() == b"RIFF"
+    (tmp_path / "objects" / "uploads").rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="uploads"), connect(Settings(data=tmp_path)).fetch(upload):
+        pass

@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 
-from runtime.worker_name import _started, is_dead, own_name
+from runtime.worker_name import _started, is_alive, is_dead, own_name
 
 
 def test_we_are_alive() -> None:
     """A process never calls itself dead."""
     assert not is_dead(own_name())
+    assert is_alive(own_name())
 
 
 def test_a_process_that_ended_is_dead_and_so_is_one_whose_number_went_to_another() -> None:
@@ -30,6 +31,7 @@ def test_what_cannot_be_known_is_not_dead() -> None:
     assert not is_dead(own_name().replace(namespace, "1"))
     for odd in ("", "worker-1", "a:b", ":::"):
         assert not is_dead(odd)
+        assert is_alive(odd) is None
 
 
 def test_a_number_of_another_container_says_nothing() -> None:

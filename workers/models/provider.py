@@ -32,7 +32,10 @@ _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 
 
 class Prices(Frozen):
-    """What a model costs, in US dollars per million tokens; 0 = nothing, as on a machine of one's own."""
+    """What a model costs, in US dollars per million tokens; 0 = nothing, as on a machine of one's own.
+
+    A table is one thing with its date: in a file it is whole, or there is none (``load_providers``).
+    """
 
     text_in: Price = 0.0
     cached_in: Price = 0.0
@@ -43,6 +46,12 @@ class Prices(Frozen):
     """Should a model speak although it is asked to write."""
     as_of: date | None = None
     """Day on which somebody looked them up; ``None`` = nobody wrote that down."""
+
+
+PRICED: Final = ("as_of", *(name for name in Prices.model_fields if name != "as_of"))
+"""What a table of prices says, all of it."""
+REPAIR_PRICED: Final = ("as_of", "text_in", "cached_in", "text_out")
+"""The same of a model that neither hears nor speaks."""
 
 
 class Provider(Frozen):
@@ -152,8 +161,10 @@ def _looks_like_a_key(variable: str) -> bool:
 def load_providers(path: Path | None = None) -> Mapping[str, Provider]:
     """The shipped providers, with those of a file beside and above them.
 
-    A table of the same name as a shipped one changes only the keys it gives; where it names another model, prices
-    and the day it retires are not taken over.
+    A table of the same name as a shipped one changes only the keys it gives, and a table of prices is replaced whole,
+    with its date; where it names another model, prices and the day it retires are not taken over.  A provider that has
+    no prices, or an empty table of them, bills nothing; a price that is merely left out is refused, for bills and caps
+    would count it as nothing.
 
     Raises:
         ConfigurationError: names file, table, key and remedy.
@@ -162,8 +173,30 @@ def load_providers(path: Path | None = None) -> Mapping[str, Provider]:
     providers = {name: _provider(name, table, SHIPPED) for name, table in shipped.items()}
     if path is not None:
         for name, table in _tables(path).items():
-            providers[name] = _provider(name, {**_inherited(name, table, shipped, path), **table}, path)
+            merged = {**_inherited(name, table, shipped, path), **table}
+            providers[name] = _provider(name, merged, path)
+            _check_whole(name, merged, shipped.get(name, {}), path)
     return providers
+
+
+def _check_whole(name: str, table: Mapping[str, Any], shipped: Mapping[str, Any], path: Path) -> None:
+    """Raise ``ConfigurationError`` where a price is left out that bills and caps would count as nothing."""
+    for prices, needed in (("prices", PRICED), ("repair_prices", REPAIR_PRICED)):
+        given = table.get(prices)
+        if given is None or not (given or shipped.get(prices)):
+            continue
+        if missing := [key for key in needed if key not in given]:
+            message = (
+                f"Provider {name} in {path}: [{name}.{prices}] has no {', '.join(missing)}.  A table of prices is "
+                f"replaced whole: give {', '.join(needed)}, in US dollars per million tokens, 0 for what costs nothing."
+            )
+            raise ConfigurationError(message)
+    if table.get("prices") and table.get("repair_model") and "repair_prices" not in table:
+        message = (
+            f"Provider {name} in {path}: the repair_model has no prices.  Add a table [{name}.repair_prices] with "
+            f"{', '.join(REPAIR_PRICED)}, in US dollars per million tokens; an empty one if it bills nothing."
+        )
+        raise ConfigurationError(message)
 
 
 def _inherited(
@@ -175,7 +208,7 @@ def _inherited(
             if table[model] and prices not in table and base.get(prices):
                 message = (
                     f"Provider {name} in {path}: another {model} has other prices.  Add a table [{name}.{prices}] with "
-                    f"{', '.join(Prices.model_fields)}, in US dollars per million tokens."
+                    f"{', '.join(PRICED if prices == 'prices' else REPAIR_PRICED)}, in US dollars per million tokens."
                 )
                 raise ConfigurationError(message)
             base.pop(prices, None)

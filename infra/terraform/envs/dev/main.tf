@@ -27,6 +27,11 @@ module "earmark" {
   inventory_reports = var.inventory_reports
   log_days          = var.log_days
 
+  range                 = var.range
+  requests_per_minute   = var.requests_per_minute
+  dead_letters_max      = var.dead_letters_max
+  dead_letter_age_max_s = var.dead_letter_age_max_s
+
   regions = {
     europe-west4 = { prefix = "earmark", number = 0 }
   }
@@ -37,5 +42,6 @@ module "earmark" {
   }
 
   billing_account = var.billing_account
-  monthly_usd     = 300
+  monthly_cost    = var.monthly_cost
+  currency        = var.currency
 }

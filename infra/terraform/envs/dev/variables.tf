@@ -16,9 +16,14 @@ variable "settings" {
 }
 
 variable "documents_url" {
-  description = "Where docs/ can be read, for the links to runbooks."
+  description = "Where docs/ can be read, as https://…/blob/main, for links to runbooks; empty = alerts name the runbook's path only."
   type        = string
   default     = ""
+
+  validation {
+    condition     = var.documents_url == "" || can(regex("^https://.*[^/]$", var.documents_url))
+    error_message = "An address as https://git.example.com/earmark/blob/main, below which docs/runbooks.md is found."
+  }
 }
 
 variable "tickets" {
@@ -45,7 +50,7 @@ variable "pages" {
 }
 
 variable "operators" {
-  description = "IAM members who may act as the tool for dead letters, as group:operators@example.com."
+  description = "IAM members who may act as the tool for dead letters and reach the clusters, as group:operators@example.com."
   type        = list(string)
   default     = []
 }
@@ -78,4 +83,40 @@ variable "log_days" {
   description = "Days that log lines are kept; they name tenants and jobs, and erasure does not reach them."
   type        = number
   default     = 30
+}
+
+variable "monthly_cost" {
+  description = "What a month is expected to cost, in units of currency: a guess, to be replaced."
+  type        = number
+  default     = 300
+}
+
+variable "currency" {
+  description = "Currency of the billing account, as USD; a budget in another one is refused."
+  type        = string
+  default     = "USD"
+}
+
+variable "range" {
+  description = "Addresses of all regions together, a private /8 to /12 of IPv4; see the module network.  Cannot be changed later."
+  type        = string
+  default     = "10.0.0.0/10"
+}
+
+variable "requests_per_minute" {
+  description = "Requests of one address a minute above which the edge answers 429."
+  type        = number
+  default     = 6000
+}
+
+variable "dead_letters_max" {
+  description = "Undelivered dead letters above which somebody is told."
+  type        = number
+  default     = 100
+}
+
+variable "dead_letter_age_max_s" {
+  description = "Age in seconds of the oldest dead letter nobody collected, above which somebody is told; a multiple of 60."
+  type        = number
+  default     = 3600
 }

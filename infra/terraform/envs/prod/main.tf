@@ -27,6 +27,11 @@ module "earmark" {
   audit_locked      = var.audit_locked
   log_days          = var.log_days
 
+  range                 = var.range
+  requests_per_minute   = var.requests_per_minute
+  dead_letters_max      = var.dead_letters_max
+  dead_letter_age_max_s = var.dead_letter_age_max_s
+
   # One line makes a region; docs/terraform.md says what else a second one needs.
   regions = {
     us-central1 = { prefix = "earmark", number = 0 }
@@ -43,5 +48,6 @@ module "earmark" {
   }
 
   billing_account = var.billing_account
-  monthly_usd     = 20000
+  monthly_cost    = var.monthly_cost
+  currency        = var.currency
 }

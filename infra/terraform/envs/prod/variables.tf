@@ -16,9 +16,13 @@ variable "settings" {
 }
 
 variable "documents_url" {
-  description = "Where docs/ can be read, for the links to runbooks."
+  description = "Where docs/ can be read, as https://…/blob/main: alerts link to their runbooks there."
   type        = string
-  default     = ""
+
+  validation {
+    condition     = can(regex("^https://.*[^/]$", var.documents_url))
+    error_message = "An address as https://git.example.com/earmark/blob/main, below which docs/runbooks.md is found."
+  }
 }
 
 variable "tickets" {
@@ -49,7 +53,7 @@ variable "page_channels" {
 }
 
 variable "operators" {
-  description = "IAM members who may act as the tool for dead letters, as group:operators@example.com."
+  description = "IAM members who may act as the tool for dead letters and reach the clusters, as group:operators@example.com."
   type        = list(string)
   default     = []
 }
@@ -88,4 +92,40 @@ variable "audit_locked" {
   description = "Whether nobody may shorten the audit trail's retention; cannot be undone."
   type        = bool
   default     = false
+}
+
+variable "monthly_cost" {
+  description = "What a month is expected to cost, in units of currency: a guess, to be replaced."
+  type        = number
+  default     = 20000
+}
+
+variable "currency" {
+  description = "Currency of the billing account, as USD; a budget in another one is refused."
+  type        = string
+  default     = "USD"
+}
+
+variable "range" {
+  description = "Addresses of all regions together, a private /8 to /12 of IPv4; see the module network.  Cannot be changed later."
+  type        = string
+  default     = "10.0.0.0/10"
+}
+
+variable "requests_per_minute" {
+  description = "Requests of one address a minute above which the edge answers 429."
+  type        = number
+  default     = 6000
+}
+
+variable "dead_letters_max" {
+  description = "Undelivered dead letters above which somebody is told."
+  type        = number
+  default     = 100
+}
+
+variable "dead_letter_age_max_s" {
+  description = "Age in seconds of the oldest dead letter nobody collected, above which somebody is told; a multiple of 60."
+  type        = number
+  default     = 3600
 }

@@ -44,7 +44,7 @@ locals {
 
 resource "google_storage_bucket" "main" {
   # checkov:skip=CKV_GCP_78:an overwritten object would live on as an old version that retention does not see, so versions stay off
-  # checkov:skip=CKV_GCP_62:Cloud Audit Logs record each access; usage logs would keep names of customers' files where erasure does not reach
+  # checkov:skip=CKV_GCP_62:Cloud Audit Logs record each access, in the region's log bucket and for log_days; usage logs would keep names of customers' files in one more place
   for_each = local.buckets
 
   project                     = var.project_id

@@ -7,8 +7,10 @@ module "project" {
 module "network" {
   source = "../network"
 
-  project_id = var.project_id
-  regions    = { for region, each in var.regions : region => { prefix = each.prefix, number = each.number, host = each.host } }
+  project_id          = var.project_id
+  range               = var.range
+  requests_per_minute = var.requests_per_minute
+  regions             = { for region, each in var.regions : region => { prefix = each.prefix, number = each.number, host = each.host } }
 
   depends_on = [module.project]
 }
@@ -26,7 +28,8 @@ module "monitoring" {
   page_channels   = var.page_channels
   api_hosts       = compact([for region in var.regions : region.host])
   billing_account = var.billing_account
-  monthly_usd     = var.monthly_usd
+  monthly_cost    = var.monthly_cost
+  currency        = var.currency
 
   depends_on = [module.project]
 }
@@ -40,6 +43,7 @@ module "region" {
   environment           = var.environment
   region                = each.key
   prefix                = each.value.prefix
+  host                  = each.value.host
   network               = module.network.network
   subnetwork            = module.network.subnetworks[each.key]
   agents                = module.project.agents
@@ -59,4 +63,7 @@ module "region" {
   audit_locked          = var.audit_locked
   disposable            = var.disposable
   notification_channels = module.monitoring.ticket_channels
+  documents_url         = var.documents_url
+  dead_letters_max      = var.dead_letters_max
+  dead_letter_age_max_s = var.dead_letter_age_max_s
 }

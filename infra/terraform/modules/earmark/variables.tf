@@ -83,8 +83,32 @@ variable "rules_folder" {
   type        = string
 }
 
+variable "range" {
+  description = "Addresses of all regions together, a private /8 to /12 of IPv4; see the module network.  Cannot be changed later."
+  type        = string
+  default     = "10.0.0.0/10"
+}
+
+variable "requests_per_minute" {
+  description = "Requests of one address a minute above which the edge answers 429."
+  type        = number
+  default     = 6000
+}
+
+variable "dead_letters_max" {
+  description = "Undelivered dead letters above which somebody is told."
+  type        = number
+  default     = 100
+}
+
+variable "dead_letter_age_max_s" {
+  description = "Age in seconds of the oldest dead letter nobody collected, above which somebody is told; a multiple of 60."
+  type        = number
+  default     = 3600
+}
+
 variable "documents_url" {
-  description = "Where docs/ can be read, for the links to runbooks; empty = no links."
+  description = "Where docs/ can be read, as https://…/blob/main, for links to runbooks; empty = alerts name the runbook's path only."
   type        = string
   default     = ""
 }
@@ -113,14 +137,20 @@ variable "billing_account" {
   default     = ""
 }
 
-variable "monthly_usd" {
-  description = "Dollars a month that are expected."
+variable "monthly_cost" {
+  description = "What a month is expected to cost, in units of currency."
   type        = number
   default     = 1000
 }
 
+variable "currency" {
+  description = "Currency of the billing account, as USD; a budget in another one is refused."
+  type        = string
+  default     = "USD"
+}
+
 variable "operators" {
-  description = "IAM members who may act as the tool for dead letters, as group:operators@example.com."
+  description = "IAM members who may act as the tool for dead letters and reach the clusters, as group:operators@example.com."
   type        = list(string)
   default     = []
 }

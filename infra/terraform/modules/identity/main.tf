@@ -19,7 +19,7 @@ resource "google_service_account_iam_member" "workload" {
 
   service_account_id = google_service_account.main[each.key].name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "serviceAccount:${var.project_id}.svc.id.goog[${var.prefix}/${each.key}]"
+  member             = "serviceAccount:${var.workload_pool}[${var.prefix}/${each.key}]"
 }
 
 # Signing an upload's address asks IAM to sign as oneself, and as nobody else.
@@ -61,5 +61,5 @@ resource "google_project_iam_member" "scales" {
 
   project = var.project_id
   role    = "roles/monitoring.viewer"
-  member  = "principal://iam.googleapis.com/projects/${var.project_number}/locations/global/workloadIdentityPools/${var.project_id}.svc.id.goog/subject/ns/${split("/", each.key)[0]}/sa/${split("/", each.key)[1]}"
+  member  = "principal://iam.googleapis.com/projects/${var.project_number}/locations/global/workloadIdentityPools/${var.workload_pool}/subject/ns/${split("/", each.key)[0]}/sa/${split("/", each.key)[1]}"
 }

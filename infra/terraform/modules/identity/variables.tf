@@ -49,3 +49,8 @@ variable "project_number" {
   description = "Number of the project."
   type        = string
 }
+
+variable "workload_pool" {
+  description = "Pool of the identities of Kubernetes' service accounts, PROJECT.svc.id.goog: nobody in it can be granted anything before the first cluster is there."
+  type        = string
+}

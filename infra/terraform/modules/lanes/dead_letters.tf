@@ -89,6 +89,15 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Nobody collects dead letters: workers and `earmark dlq` do.  See docs/dead-letters.md.  They are lost after seven days."
+    content   = "Nobody collects dead letters: workers and `earmark dlq` do.  They are lost after seven days.\n\nRunbook: docs/dead-letters.md"
+
+    dynamic "links" {
+      for_each = var.documents_url == "" ? [] : ["docs/dead-letters.md"]
+
+      content {
+        display_name = "Runbook"
+        url          = "${var.documents_url}/${links.value}"
+      }
+    }
   }
 }

@@ -77,3 +77,9 @@ variable "notification_channels" {
   type        = list(string)
   default     = []
 }
+
+variable "documents_url" {
+  description = "Where docs/ can be read, for the alert's link; empty = it names the page's path only."
+  type        = string
+  default     = ""
+}

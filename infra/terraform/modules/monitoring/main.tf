@@ -20,6 +20,30 @@ locals {
     ])
   }
 
+  # docs/runbooks.md#alert, below documents_url.
+  runbooks = {
+    for key, rules in local.alerts : key => try(rules[0].annotations.runbook, rules[0].annotations.runbook_url, "docs/runbooks.md")
+  }
+
+  # What the rules say in Prometheus' templates, in Cloud Monitoring's variables; gcloud's own migration translates alike.
+  # A label is the metric's or, as `cluster`, the resource's.  Seconds are given as they are; what is unknown shows as (none).
+  label = "/\\{\\{ *(?:or +)?\\$labels\\.([a-z_]+)(?: +\"[^\"]*\")? *\\}\\}/"
+  time  = "/\\{\\{ *\\$value *\\| *humanizeDuration *\\}\\}/"
+  value = "/\\{\\{ *\\$value(?: *\\| *humanize(?:Percentage)?)? *\\}\\}/"
+  documents = {
+    for key, rules in local.alerts : key => join("\n\n", compact([
+      for text in [
+        try(rules[0].annotations.summary, ""),
+        try(rules[0].annotations.description, ""),
+        "Runbook: ${local.runbooks[key]}",
+      ] :
+      replace(
+        replace(replace(text, local.label, "$${metric_or_resource.label.$1}"), local.time, "$${metric.label.value} s"),
+        local.value, "$${metric.label.value}"
+      )
+    ]))
+  }
+
   severities = { page = "CRITICAL", ticket = "WARNING" }
   channels = {
     page   = concat([for channel in google_monitoring_notification_channel.page : channel.id], var.page_channels)
@@ -77,19 +101,13 @@ resource "google_monitoring_alert_policy" "rule" {
     }
   }
 
-  # Prometheus fills in {{ … }}; here the incident shows the value, and labels are filled in by Cloud Monitoring.
   documentation {
     mime_type = "text/markdown"
     subject   = "Earmark: ${each.value[0].alert}"
-    content = join("\n\n", compact([
-      for text in [
-        try(each.value[0].annotations.summary, ""),
-        try(each.value[0].annotations.description, ""),
-      ] : replace(replace(text, "/\\{\\{ *\\$labels\\.([a-z_]+) *\\}\\}/", "$${metric.label.$1}"), "/\\{\\{[^}]*\\}\\}/", "N")
-    ]))
+    content   = local.documents[each.key]
 
     dynamic "links" {
-      for_each = var.documents_url == "" ? [] : [try(each.value[0].annotations.runbook, try(each.value[0].annotations.runbook_url, "docs/runbooks.md"))]
+      for_each = var.documents_url == "" ? [] : [local.runbooks[each.key]]
 
       content {
         display_name = "Runbook"
@@ -106,6 +124,11 @@ resource "google_monitoring_alert_policy" "rule" {
     precondition {
       condition     = contains(keys(local.severities), try(each.value[0].labels.severity, "ticket"))
       error_message = "${each.key}: the severity of an alert is page or ticket."
+    }
+
+    precondition {
+      condition     = !strcontains(local.documents[each.key], "{{")
+      error_message = "${each.key}: Cloud Monitoring knows no such template: ${local.documents[each.key]}"
     }
   }
 }

@@ -50,7 +50,16 @@ resource "google_monitoring_alert_policy" "unreachable" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Look at the Gateway and the pods of `api` first, then at docs/runbooks.md."
+    content   = "Look at the Gateway and the pods of `api` first.\n\nRunbook: docs/runbooks.md"
+
+    dynamic "links" {
+      for_each = var.documents_url == "" ? [] : ["docs/runbooks.md"]
+
+      content {
+        display_name = "Runbook"
+        url          = "${var.documents_url}/${links.value}"
+      }
+    }
   }
 }
 
@@ -66,8 +75,8 @@ resource "google_billing_budget" "main" {
 
   amount {
     specified_amount {
-      currency_code = "USD"
-      units         = tostring(var.monthly_usd)
+      currency_code = var.currency
+      units         = tostring(var.monthly_cost)
     }
   }
 

@@ -15,7 +15,7 @@ variable "rules_folder" {
 }
 
 variable "documents_url" {
-  description = "Where docs/ can be read, for the links to runbooks: https://…/blob/main.  Empty = paths only."
+  description = "Where docs/ can be read, for the links to runbooks: https://…/blob/main.  Empty = alerts name the runbook's path only."
   type        = string
   default     = ""
 }
@@ -66,8 +66,19 @@ variable "project_number" {
   type        = string
 }
 
-variable "monthly_usd" {
-  description = "Dollars a month that are expected; told at half, nine tenths and all of it, and where the forecast exceeds it."
+variable "monthly_cost" {
+  description = "What a month is expected to cost, in units of currency; told at half, nine tenths and all of it, and where the forecast exceeds it."
   type        = number
   default     = 1000
+}
+
+variable "currency" {
+  description = "Currency of the billing account, as USD: Google refuses a budget in another one."
+  type        = string
+  default     = "USD"
+
+  validation {
+    condition     = can(regex("^[A-Z]{3}$", var.currency))
+    error_message = "A currency has three capital letters: gcloud billing accounts describe ACCOUNT --format='value(currencyCode)'."
+  }
 }

@@ -1,5 +1,6 @@
-# An address for each region's API: customers belong to a region, and what they send stays in it.  The Gateway names
-# address and certificates, the backend policy names the policy.
+# An address for each region's API: customers belong to a region.  What they send is kept and worked on in it, but the
+# load balancer is a global one: TLS ends at the edge of Google's that is nearest to the caller (docs/terraform.md).  The
+# Gateway names address and certificates, the backend policy names the policy.
 resource "google_compute_global_address" "api" {
   for_each = var.regions
 

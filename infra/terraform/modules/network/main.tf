@@ -1,10 +1,13 @@
 locals {
-  # A region's sixteenth: the first half for pods, then a quarter for nodes and an eighth for services.
+  # A region's sixteenth: the first half for pods, of which a machine takes 256 addresses; from the second half a /20 for
+  # machines and one for services, of which GKE takes no more than a /16.
+  bits   = tonumber(split("/", var.range)[1])
+  blocks = pow(2, 16 - local.bits)
   ranges = {
     for region, each in var.regions : region => {
       pods     = cidrsubnet(var.range, 5, each.number * 2)
-      nodes    = cidrsubnet(var.range, 6, each.number * 4 + 2)
-      services = cidrsubnet(var.range, 7, each.number * 8 + 6)
+      nodes    = cidrsubnet(var.range, 20 - local.bits, each.number * local.blocks + local.blocks / 2)
+      services = cidrsubnet(var.range, 20 - local.bits, each.number * local.blocks + local.blocks / 2 + 1)
     }
   }
 }

@@ -10,6 +10,9 @@ locals {
     "cloudscheduler.googleapis.com",
     "compute.googleapis.com",
     "container.googleapis.com",
+    "containerfilesystem.googleapis.com",
+    "containersecurity.googleapis.com",
+    "dns.googleapis.com",
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
     "logging.googleapis.com",
@@ -101,5 +104,19 @@ resource "google_project_iam_custom_role" "row_writer" {
     "bigquery.tables.getData",
     "bigquery.tables.list",
     "bigquery.tables.updateData",
+  ]
+}
+
+# `roles/container.viewer` would let operators read whatever runs in any cluster, and the control plane has no address but
+# its DNS name, for which `connect` is needed.  What may be done inside, Kubernetes says.
+resource "google_project_iam_custom_role" "cluster_visitor" {
+  project     = var.project_id
+  role_id     = "earmarkClusterVisitor"
+  title       = "Earmark: clusters"
+  description = "Find a cluster and reach its control plane; see and do nothing in it."
+  permissions = [
+    "container.clusters.connect",
+    "container.clusters.get",
+    "container.clusters.list",
   ]
 }

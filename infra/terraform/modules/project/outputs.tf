@@ -31,3 +31,8 @@ output "row_writer_role" {
   description = "Full name of the role that may change rows, and no table."
   value       = google_project_iam_custom_role.row_writer.name
 }
+
+output "cluster_visitor_role" {
+  description = "Full name of the role that may reach clusters, and do nothing in them."
+  value       = google_project_iam_custom_role.cluster_visitor.name
+}

@@ -28,11 +28,12 @@ locals {
     dead = ["dlq", "worker-high", "worker-low"]
   }
 
-  # Readiness, degradation and depth ask whether the subscription is there; a worker asks for its deadline.
+  # Readiness, degradation, depth and `earmark status` ask whether the subscription is there; a worker asks for its
+  # deadline.
   lane_viewers = {
-    high = ["api", "controller", "dlq", "worker-high", "worker-low"]
-    low  = ["api", "controller", "dlq", "worker-high", "worker-low"]
-    dead = ["controller", "dlq", "worker-high", "worker-low"]
+    high = ["api", "controller", "dlq", "router", "worker-high", "worker-low"]
+    low  = ["api", "controller", "dlq", "router", "worker-high", "worker-low"]
+    dead = ["api", "controller", "dlq", "router", "worker-high", "worker-low"]
   }
 
   event_publishers = {

@@ -19,6 +19,7 @@ module "identity" {
   project_id     = var.project_id
   project_number = var.project_number
   prefix         = var.prefix
+  workload_pool  = module.workers.workload_pool
   components     = local.components
   queries        = local.everybody
   signs          = ["api"]
@@ -42,6 +43,9 @@ module "lanes" {
   subscribers           = local.lane_subscribers
   viewers               = local.lane_viewers
   notification_channels = var.notification_channels
+  documents_url         = var.documents_url
+  dead_letters_max      = var.dead_letters_max
+  dead_letter_age_max_s = var.dead_letter_age_max_s
 }
 
 module "buckets" {

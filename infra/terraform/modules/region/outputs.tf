@@ -1,6 +1,7 @@
 locals {
   # What processes of this region are set to; all else has defaults in docs/settings.md.
-  settings = merge(var.settings, {
+  # Topics refuse what arrives in another region, and the global address takes it to the nearest one.
+  settings = merge({ EARMARK_GCP_PUBSUB_ENDPOINT = "${var.region}-pubsub.googleapis.com:443" }, var.settings, {
     EARMARK_BACKEND      = "gcp"
     EARMARK_GCP_PROJECT  = var.project_id
     EARMARK_GCP_PREFIX   = var.prefix

@@ -33,6 +33,11 @@ variable "prefix" {
   }
 }
 
+variable "host" {
+  description = "What the region's API is called, empty = not on the net: log lines about requests are told apart by it."
+  type        = string
+}
+
 variable "network" {
   description = "Full name of the network."
   type        = string
@@ -127,6 +132,21 @@ variable "disposable" {
 variable "notification_channels" {
   description = "Whom alerts about dead letters are sent to."
   type        = list(string)
+}
+
+variable "documents_url" {
+  description = "Where docs/ can be read, for the alert's link; empty = it names the page's path only."
+  type        = string
+}
+
+variable "dead_letters_max" {
+  description = "Undelivered dead letters above which somebody is told."
+  type        = number
+}
+
+variable "dead_letter_age_max_s" {
+  description = "Age in seconds of the oldest dead letter nobody collected, above which somebody is told; a multiple of 60."
+  type        = number
 }
 
 variable "settings" {

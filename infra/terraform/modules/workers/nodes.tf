@@ -11,6 +11,14 @@ resource "google_project_iam_member" "nodes" {
   member  = google_service_account.nodes.member
 }
 
+# Managed Prometheus' evaluator of rules reads what it records from, as the machine or as itself, by GKE's version: the
+# module earmark grants the other.  A kubelet's role writes metrics and reads none.
+resource "google_project_iam_member" "reads_metrics" {
+  project = var.project_id
+  role    = "roles/monitoring.viewer"
+  member  = google_service_account.nodes.member
+}
+
 resource "google_artifact_registry_repository_iam_member" "nodes" {
   project    = var.project_id
   location   = var.region

@@ -3,6 +3,11 @@ output "cluster" {
   value       = google_container_cluster.main.name
 }
 
+output "workload_pool" {
+  description = "Pool of the identities of Kubernetes' service accounts: there once a cluster of the project is."
+  value       = google_container_cluster.main.workload_identity_config[0].workload_pool
+}
+
 output "credentials_command" {
   description = "What gives kubectl access, over the control plane's DNS name."
   value       = "gcloud container clusters get-credentials ${google_container_cluster.main.name} --region ${google_container_cluster.main.location} --project ${google_container_cluster.main.project} --dns-endpoint"

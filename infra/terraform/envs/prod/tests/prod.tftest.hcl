@@ -8,6 +8,7 @@ variables {
   project_id      = "acme-audio"
   tickets         = ["ticket@example.com"]
   pages           = ["page@example.com"]
+  documents_url   = "https://git.example.com/earmark/blob/main"
   image           = "us-central1-docker.pkg.dev/acme-audio/earmark/earmark@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   billing_account = "000000-000000-000000"
 }

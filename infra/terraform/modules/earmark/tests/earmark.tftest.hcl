@@ -27,6 +27,11 @@ run "one_region" {
     condition     = output.regions["us-central1"].settings["EARMARK_GCP_PREFIX"] == "earmark" && output.regions["us-central1"].settings["EARMARK_GCP_LOCATION"] == "us-central1"
     error_message = "The settings of the region are not those that its names were made of."
   }
+
+  assert {
+    condition     = output.regions["us-central1"].settings["EARMARK_GCP_PUBSUB_ENDPOINT"] == "us-central1-pubsub.googleapis.com:443"
+    error_message = "Topics refuse what arrives in another region."
+  }
 }
 
 run "a_second_region_is_one_line" {

@@ -28,8 +28,8 @@ run "rules_become_alerts" {
   }
 
   assert {
-    condition     = google_monitoring_alert_policy.rule["ExampleBacklog-page"].documentation[0].content == "N jobs wait on $${metric.label.queue}"
-    error_message = "Prometheus' braces mean nothing to Cloud Monitoring."
+    condition     = google_monitoring_alert_policy.rule["ExampleBacklog-page"].documentation[0].content == "$${metric.label.value} jobs wait on $${metric_or_resource.label.queue} of $${metric_or_resource.label.cluster}, for $${metric.label.value} s\n\nRunbook: docs/runbooks.md#backlog"
+    error_message = "Prometheus' braces mean nothing to Cloud Monitoring, and whoever is woken needs the runbook."
   }
 
   assert {
@@ -66,11 +66,12 @@ run "budget" {
 
   variables {
     billing_account = "000000-000000-000000"
-    monthly_usd     = 500
+    monthly_cost    = 500
+    currency        = "EUR"
   }
 
   assert {
-    condition     = google_billing_budget.main[0].amount[0].specified_amount[0].units == "500" && length(google_billing_budget.main[0].threshold_rules) == 4
+    condition     = google_billing_budget.main[0].amount[0].specified_amount[0].units == "500" && google_billing_budget.main[0].amount[0].specified_amount[0].currency_code == "EUR" && length(google_billing_budget.main[0].threshold_rules) == 4
     error_message = "The budget is another one."
   }
 }

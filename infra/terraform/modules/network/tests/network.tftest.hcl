@@ -12,12 +12,12 @@ run "addresses_of_regions" {
   command = plan
 
   assert {
-    condition     = google_compute_subnetwork.main["us-central1"].ip_cidr_range == "10.8.0.0/14" && google_compute_subnetwork.main["us-central1"].secondary_ip_range[0].ip_cidr_range == "10.0.0.0/13"
+    condition     = google_compute_subnetwork.main["us-central1"].ip_cidr_range == "10.2.0.0/20" && google_compute_subnetwork.main["us-central1"].secondary_ip_range[0].ip_cidr_range == "10.0.0.0/15" && google_compute_subnetwork.main["us-central1"].secondary_ip_range[1].ip_cidr_range == "10.2.16.0/20"
     error_message = "The first region's addresses moved: its subnetwork would be made anew, with all that is in it."
   }
 
   assert {
-    condition     = google_compute_subnetwork.main["europe-west4"].ip_cidr_range == "10.248.0.0/14"
+    condition     = google_compute_subnetwork.main["europe-west4"].ip_cidr_range == "10.62.0.0/20"
     error_message = "The last region's addresses are not in its sixteenth."
   }
 }
@@ -47,4 +47,34 @@ run "two_regions_of_one_number" {
   }
 
   expect_failures = [var.regions]
+}
+
+run "a_range_that_is_too_small" {
+  command = plan
+
+  variables {
+    range = "10.0.0.0/16"
+  }
+
+  expect_failures = [var.range]
+}
+
+run "a_range_of_ipv6" {
+  command = plan
+
+  variables {
+    range = "fd00::/12"
+  }
+
+  expect_failures = [var.range]
+}
+
+run "a_range_of_others" {
+  command = plan
+
+  variables {
+    range = "8.0.0.0/8"
+  }
+
+  expect_failures = [var.range]
 }
