@@ -72,11 +72,11 @@ bench: $(BENCH)/.made ## Measure every figure in the README and write it there
 
 docs: $(DEV)/.made ## Write docs/settings.md, docs/openapi.json, docs/metrics.md, the dashboards and what the demo prints into the README
 	$(DEV)/bin/python -m runtime.settings_page
-	$(DEV)/bin/python -m runtime.openapi_page
+	$(DEV)/bin/python -m runtime.api.openapi_page
 	$(DEV)/bin/python -m runtime.metrics.page
 	$(DEV)/bin/python -m infra.grafana
 	$(DEV)/bin/python -m runtime.gcp.terraform_tables
-	$(DEV)/bin/python -m runtime.cost_page
+	$(DEV)/bin/python -m runtime.cost.page
 	$(DEV)/bin/python -m benchmarks.demo
 
 clean: ## Remove environments and caches, keep data

@@ -23,10 +23,10 @@ from earmark.clock import utc_now
 from earmark.settings import Settings
 from router.batches.batch import Batch, BatchState
 from runtime.backend import UPLOADS, Backend
-from runtime.batch_formats import as_bytes
-from runtime.batch_parts import open_counting
-from runtime.batch_results import BatchResults
-from runtime.result_format import ResultFormat
+from runtime.batches.formats import as_bytes
+from runtime.batches.parts import open_counting
+from runtime.batches.result_format import ResultFormat
+from runtime.batches.results import BatchResults
 from runtime.wiring import connect, make_batches, make_feeding
 
 TENANT: Final = "label"

@@ -30,7 +30,7 @@ from earmark.domain import Job, Upload, job_id
 from earmark.settings import Settings
 from earmark.vocabulary import Lane, Origin, Tier
 from earmark.wire import encode_job
-from runtime.analyze import ROUTED_AT_ONCE
+from runtime.analyzing.analyze import ROUTED_AT_ONCE
 from runtime.local.queue import LocalQueue
 
 JOBS = 20_000

@@ -21,5 +21,5 @@ class Costing(BaseModel):
     prices: Path | None = Field(
         None,
         description="TOML file of prices of machines and of Google Cloud, beside and above those that ship in "
-        "`runtime/prices.toml`.",
+        "`runtime/cost/prices.toml`.",
     )

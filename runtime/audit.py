@@ -11,6 +11,7 @@ from earmark.audit import pseudonym
 from earmark.log import masked
 from earmark.settings import Settings, load
 from runtime import exit_status
+from runtime.moments import time_of
 
 audit = typer.Typer(
     no_args_is_help=True,
@@ -86,7 +87,6 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """What was done, the latest first; one JSON line each with --json."""
-    from runtime.dlq import time_of  # noqa: PLC0415
     from runtime.wiring import connect  # noqa: PLC0415
 
     asked = {

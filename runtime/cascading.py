@@ -16,8 +16,8 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.tenants import Tenants
 from runtime.backend import Backend
-from runtime.failover_flag import FailoverFlag
-from runtime.tenancy import open_tenants
+from runtime.controller.failover_flag import FailoverFlag
+from runtime.tenants.tenancy import open_tenants
 from scaling.failover import HELP_SHARE
 from workers import calibration
 from workers.breaker import Breaker

@@ -15,20 +15,20 @@ from earmark.settings import PREFIX, Effective, load, shown
 from earmark.settings_watching import Role
 from earmark.vocabulary import Lane
 from runtime import exit_status
-from runtime.ab import ab
+from runtime.ab.commands import ab
+from runtime.analyzing.output import Format
 from runtime.audit import audit
-from runtime.batch_commands import register as register_batches
-from runtime.calibration_commands import register as register_calibration
-from runtime.cost_commands import cost, window_of
-from runtime.dlq import dlq
+from runtime.batches.commands import register as register_batches
+from runtime.calibration.commands import register as register_calibration
+from runtime.cost.commands import cost, window_of
+from runtime.dlq.commands import dlq
 from runtime.mounted_secrets import take_mounted
-from runtime.output import Format
-from runtime.retention import retention
-from runtime.serve_commands import register as register_serve
-from runtime.simulate_command import register as register_simulate
-from runtime.tenant_commands import tenant
-from runtime.validate_command import register as register_validate
-from runtime.webhook_commands import webhook
+from runtime.retention.commands import retention
+from runtime.simulation.command import register as register_simulate
+from runtime.tenants.commands import tenant
+from runtime.up.commands import register as register_serve
+from runtime.validation.command import register as register_validate
+from runtime.webhooks.commands import webhook
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,7 +81,7 @@ def analyze(
     Folders are searched recursively; audio is recognised by content.  What is known already is answered at
     once.  Interrupted, run it again: finished work is kept.
     """
-    from runtime.session import analyze_paths  # noqa: PLC0415  # keeps `earmark --help` quick
+    from runtime.analyzing.session import analyze_paths  # noqa: PLC0415  # keeps `earmark --help` quick
 
     settings = _settings(default_level="warning", model=model, model_path=model_path).settings
     raise typer.Exit(
@@ -115,7 +115,7 @@ def route(
     On one machine files are heard where they lie and never touched, unless copies are asked for.  Without files, is the
     router until SIGTERM or Ctrl-C: routes new objects of the upload bucket, feeds batches, calls webhooks.
     """
-    from runtime import routing  # noqa: PLC0415
+    from runtime.routing import command as routing  # noqa: PLC0415
 
     settings = _settings(default_level="warning").settings
     if paths and reconcile is not None:
@@ -158,7 +158,7 @@ def work(
     model_path: ModelPath = None,
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C, which let it finish its batch; a second one hands it back at once."""
-    from runtime.session import work_lanes  # noqa: PLC0415
+    from runtime.analyzing.session import work_lanes  # noqa: PLC0415
 
     settings = _settings(model=model, model_path=model_path).settings
     raise typer.Exit(work_lanes(settings, frozenset(lane or Lane), until_empty=until_empty, warm=warm))

@@ -19,14 +19,14 @@ from earmark.settings import Settings
 from router.dead_letters.letter import WAITING
 from router.dead_letters.letters import Letters
 from runtime import exit_status
+from runtime.analyzing.output import Format
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
-from runtime.dlq_desk import say
+from runtime.dlq.desk import say
 from runtime.exports.columns import inert
-from runtime.output import Format
 from runtime.pulse import heard
 from runtime.queue_depths import DEAD, with_letters
-from runtime.tenancy import open_tenants
+from runtime.tenants.tenancy import open_tenants
 from runtime.wiring import connect
 
 PARTS = (

@@ -25,23 +25,23 @@ from router.batches.feeding import Feeding
 from router.intake import upload_file
 from router.lanes import load_rules
 from router.router import Router
-from runtime.arriving import open_arrivals
 from runtime.backend import TEMPORARY, UPLOADS, Backend
-from runtime.batch_following import BatchFollowing
-from runtime.batch_parts import open_batches, open_cancelled, open_feeding, open_following
+from runtime.batches.following import BatchFollowing
+from runtime.batches.parts import open_batches, open_cancelled, open_feeding, open_following
 from runtime.cascading import bound_to, calibrator, fallback_spec, make_degradation, make_second_opinion
-from runtime.erasure_stores import erasable_stores
+from runtime.erasing.stores import erasable_stores
 from runtime.experiments import Assigning, experimenting, open_arms
 from runtime.fetching import Fetching
 from runtime.local.backend import connect_local
-from runtime.needed_until import NeededUntil
-from runtime.placing import TemporaryUploads
 from runtime.pulse import Pulse
-from runtime.tenancy import open_tenants
+from runtime.retention.needed_until import NeededUntil
+from runtime.routing.arriving import open_arrivals
+from runtime.routing.placing import TemporaryUploads
+from runtime.tenants.tenancy import open_tenants
 from runtime.tracing.job_spans import JobSpans
 from runtime.tracing.opening import open_spans
 from runtime.tracing.router_spans import RouterSpans
-from runtime.webhook_parts import announcing_to_all
+from runtime.webhooks.parts import announcing_to_all
 from runtime.worker_name import own_name
 from workers.decode.limits import DecodeLimits
 from workers.decode.sandbox import DecoderPool

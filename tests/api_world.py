@@ -30,8 +30,8 @@ from router.access_scopes import AccessScope
 from router.keys import Keys
 from router.tenant import Tenant
 from router.tenant_register import TenantRegister
-from runtime.api import make_api
-from runtime.api_parts import make_parts
+from runtime.api.app import make_api
+from runtime.api.parts import make_parts
 from runtime.backend import Backend
 from runtime.endpoints.parts import ApiParts
 from runtime.wiring import connect

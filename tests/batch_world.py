@@ -17,9 +17,9 @@ from router.batches.feeding import Feeding
 from router.lanes import load_rules
 from router.router import Router
 from runtime.backend import UPLOADS, Backend
-from runtime.batch_following import BatchFollowing
-from runtime.batch_parts import open_audio, open_cancelled, open_feeding, open_following
-from runtime.batch_progress import BatchCounting, BatchProgress
+from runtime.batches.following import BatchFollowing
+from runtime.batches.parts import open_audio, open_cancelled, open_feeding, open_following
+from runtime.batches.progress import BatchCounting, BatchProgress
 from runtime.local.backend import connect_local
 from tests.analyses import make_analysis
 from tests.clock import ManualClock

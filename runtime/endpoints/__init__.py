@@ -1,1 +1,1 @@
-"""The endpoints of the API, a noun a module; ``runtime.api`` puts them together."""
+"""The endpoints of the API, a noun a module; ``runtime.api.app`` puts them together."""

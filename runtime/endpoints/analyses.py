@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from earmark.domain import Record
 from earmark.errors import ObjectHeld, ObjectMissing
 from router.addresses import MAX_ADDRESS_CHARS
-from runtime.awaited_jobs import AwaitedJob
+from runtime.api.awaited_jobs import AwaitedJob
 from runtime.endpoints.analysis_state import AnalysisState, queued, state_of
 from runtime.endpoints.answer_headers import ETAG, PREFERENCE_APPLIED, RETRY_AFTER, location
 from runtime.endpoints.caller import Caller, Deletes, Reads, Writes

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from runtime.analysis_erasing import AnalysisErasing
-from runtime.api_metrics import ApiMetrics
-from runtime.awaited_jobs import AwaitedJobs
-from runtime.direct_uploads import DirectUploads
+from runtime.api.analysis_erasing import AnalysisErasing
+from runtime.api.awaited_jobs import AwaitedJobs
+from runtime.api.direct_uploads import DirectUploads
+from runtime.api.idempotency import IdempotencyKeys
+from runtime.api.job_requests import JobRequests
+from runtime.api.metrics import ApiMetrics
+from runtime.api.readiness import Readiness
+from runtime.api.submission import Submission
 from runtime.endpoints.bodies import Bodies
 from runtime.endpoints.problem import Problem
-from runtime.idempotency import IdempotencyKeys
-from runtime.job_requests import JobRequests
-from runtime.readiness import Readiness
-from runtime.submission import Submission
 
 RETRY_S: Final = 5
 

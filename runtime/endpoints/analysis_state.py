@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from earmark.domain import Analysis, JobId, Record
 from earmark.metadata import Frozen
-from runtime.awaited_jobs import AwaitedJob
+from runtime.api.awaited_jobs import AwaitedJob
 from runtime.endpoints.customer_words import for_customer, remedy_for
 from runtime.endpoints.parts import parts_of
 

@@ -11,9 +11,9 @@ from earmark.metadata import Frozen
 from router.addresses import MAX_ADDRESS_CHARS
 from router.batches.batch import MAX_NAME_CHARS, OPEN, Batch, BatchState
 from router.batches.entry import MAX_REFERENCE_CHARS
-from runtime.batch_progress import BatchProgress
-from runtime.batch_results import EntryResult
-from runtime.batch_room import TOO_MUCH_AUDIO
+from runtime.batches.progress import BatchProgress
+from runtime.batches.results import EntryResult
+from runtime.batches.room import TOO_MUCH_AUDIO
 from runtime.endpoints.analysis_state import AnalysisError, base_url
 
 ENTRIES_MAX: Final = 10_000

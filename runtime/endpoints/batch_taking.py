@@ -18,7 +18,7 @@ from router.addresses import shown
 from router.batches.batch import Batch
 from router.batches.batches import Batches
 from router.batches.manifest import LineCount
-from runtime.batch_parts import open_audio, open_batches
+from runtime.batches.parts import open_audio, open_batches
 from runtime.endpoints.batch_models import BatchRequest
 from runtime.endpoints.caller import Caller
 from runtime.endpoints.parts import ApiParts

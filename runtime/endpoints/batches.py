@@ -16,9 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from earmark.errors import ConfigurationError
 from earmark.log import event
 from router.batches.batch import MAX_NAME_CHARS, Batch, BatchState
-from runtime.batch_formats import as_bytes
-from runtime.batch_parts import open_batches
-from runtime.batch_results import BatchResults, EntryResult
+from runtime.batches.formats import as_bytes
+from runtime.batches.parts import open_batches
+from runtime.batches.result_format import ResultFormat
+from runtime.batches.results import BatchResults, EntryResult
 from runtime.endpoints.analysis_state import error_of
 from runtime.endpoints.answer_headers import disposition, location
 from runtime.endpoints.asked import whole_schema
@@ -38,7 +39,6 @@ from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import Problem, answers, not_found
 from runtime.endpoints.streaming import BoundedStream
 from runtime.exports.example import EXAMPLE_RECORD
-from runtime.result_format import ResultFormat
 
 _log = logging.getLogger(__name__)
 endpoints = APIRouter(prefix="/v1/batches", tags=["batches"])

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from earmark.domain import Record
 from earmark.errors import Unavailable
-from runtime.awaited_jobs import AwaitedJob
+from runtime.api.awaited_jobs import AwaitedJob
 from runtime.endpoints.analyses import AnalysisId
 from runtime.endpoints.analysis_state import AnalysisState, queued, state_of
 from runtime.endpoints.caller import Caller, Reads

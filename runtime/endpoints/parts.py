@@ -1,4 +1,4 @@
-"""``ApiParts``: what the endpoints work with; made once by ``runtime.api``, found in ``app.state.parts``."""
+"""``ApiParts``: what the endpoints work with; made once by ``runtime.api.app``, found in ``app.state.parts``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from earmark.settings import Settings
 from router.router import Router
 from router.tenants import Tenants
 from runtime.backend import Backend
-from runtime.batch_progress import BatchCounting
-from runtime.batch_room import BatchRoom
+from runtime.batches.progress import BatchCounting
+from runtime.batches.room import BatchRoom
 from runtime.endpoints.access import AccessLog
 from runtime.endpoints.analysis_parts import AnalysisParts
 from runtime.endpoints.authentication import Authentication

@@ -13,11 +13,11 @@ from starlette.concurrency import run_in_threadpool
 
 from router.addresses import MAX_ADDRESS_CHARS, resolve
 from router.tenants import Tenant
+from runtime.api.idempotency import Claim, Clash, IdempotencyClash
+from runtime.api.submission import Submitted
 from runtime.endpoints.bodies import Body
 from runtime.endpoints.parts import ApiParts
 from runtime.endpoints.problem import Problem
-from runtime.idempotency import Claim, Clash, IdempotencyClash
-from runtime.submission import Submitted
 
 _RETRY_S: Final = 1
 _UNSUPPORTED: Final = HTTPStatus.UNSUPPORTED_MEDIA_TYPE

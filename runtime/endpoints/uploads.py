@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from earmark.domain import JobId, Sha256
 from earmark.errors import REMEDIES, ConfigurationError, InputFault, PreconditionFailed
 from earmark.metadata import Frozen
-from runtime.direct_uploads import DirectUpload, Fate, UploadStatus
+from runtime.api.direct_uploads import DirectUpload, Fate, UploadStatus
 from runtime.endpoints.analysis_state import AnalysisError, base_url, error_of
 from runtime.endpoints.answer_headers import location
 from runtime.endpoints.asked import asked_with, described

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import Request
 
 from earmark.domain import Record
-from runtime.awaited_jobs import AwaitedJob
+from runtime.api.awaited_jobs import AwaitedJob
 from runtime.endpoints.parts import ApiParts, parts_of
 from runtime.endpoints.problem import not_found
 

@@ -27,9 +27,9 @@ from runtime.endpoints.webhook_models import (
     state_of,
     with_secret,
 )
-from runtime.webhook_parts import make_desk
 from runtime.webhooks.desk import WebhookDesk
 from runtime.webhooks.endpoint import WebhookEndpoint
+from runtime.webhooks.parts import make_desk
 from runtime.webhooks.webhook_event import EventType
 
 endpoints = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])

@@ -26,7 +26,7 @@ from runtime.gcp.spool import Spool
 from runtime.gcp.tries import Tries
 from runtime.gcp.uploads import Uploads
 from runtime.gcp.warehouse import BigQueryWarehouse
-from runtime.placing import Placing
+from runtime.routing.placing import Placing
 from runtime.worker_name import own_name
 
 

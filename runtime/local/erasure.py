@@ -18,7 +18,7 @@ from earmark.errors import InputRejected
 from earmark.ports import Clock, ObjectStore
 from earmark.wire import decode_job
 from retention.stores import ErasableStore, Erased, ErasureRequest, ObjectsStore
-from runtime.erasure_finds import mentions, names_any, reading
+from runtime.erasing.finds import mentions, names_any, reading
 from runtime.local.database import translated
 from runtime.local.queue_statements import SCHEMA
 from runtime.local.strangers import StrangersStore

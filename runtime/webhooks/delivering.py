@@ -14,9 +14,9 @@ from earmark.log import event as log_event
 from earmark.ports import Clock
 from earmark.row import Row
 from runtime.posting import Posting
-from runtime.standard_webhooks import signed_headers
 from runtime.webhooks.endpoint import WebhookEndpoint
 from runtime.webhooks.endpoints import Endpoints
+from runtime.webhooks.standard_webhooks import signed_headers
 from runtime.webhooks.webhook_event import WebhookEvent
 
 _log = logging.getLogger(__name__)

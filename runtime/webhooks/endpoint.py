@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, SecretStr, StringConstraints, field_serializ
 
 from earmark.domain import TenantName
 from earmark.metadata import Frozen
-from runtime.standard_webhooks import make_secret
+from runtime.webhooks.standard_webhooks import make_secret
 from runtime.webhooks.webhook_event import CHOICES, EventType, WebhookEvent
 
 EndpointId = Annotated[str, StringConstraints(pattern=r"^wh_[0-9a-f]{20}$")]

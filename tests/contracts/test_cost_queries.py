@@ -12,7 +12,7 @@ import pytest
 
 from earmark.ports import Warehouse
 from earmark.rows import JobRow
-from runtime.cost_report import By, read_costs
+from runtime.cost.report import By, read_costs
 from runtime.local.warehouse import LocalWarehouse
 from tests.contracts.conftest import WarehouseCase
 from tests.cost_rows import START, some_jobs

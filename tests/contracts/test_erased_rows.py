@@ -11,7 +11,7 @@ from earmark.audit_check import Flaw, check
 from earmark.ports import Warehouse
 from earmark.rows import AuditRow, LabelRow, ReviewRow, Row
 from retention.stores import ErasureRequest
-from runtime.erasure_rows import AuditRowsStore, RowsStore
+from runtime.erasing.rows import AuditRowsStore, RowsStore
 from runtime.local.object_store import LocalObjectStore
 from tests.clock import ManualClock
 from tests.contracts.conftest import WarehouseCase

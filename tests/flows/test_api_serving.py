@@ -17,8 +17,8 @@ from starlette.requests import Request
 from earmark.clock import utc_now
 from earmark.errors import ConfigurationError
 from earmark.vocabulary import Lane
-from runtime import connections
-from runtime.serving import serve
+from runtime.api import connections
+from runtime.api.serving import serve
 from runtime.wiring import open_worker
 from tests.api_jobs import end, wav
 from tests.api_world import ApiWorld

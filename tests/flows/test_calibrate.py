@@ -15,11 +15,11 @@ from earmark.errors import ConfigurationError, ModelUnavailable
 from earmark.metadata import AudioMetadata, Rated
 from earmark.settings import Settings
 from earmark.vocabulary import Basis, ContentType, Genre
-from runtime import gathering
-from runtime.calibration_commands import register
-from runtime.listening import Heard, open_listening
-from runtime.outputs import check_outputs
-from runtime.review import named_review
+from runtime.analyzing.outputs import check_outputs
+from runtime.calibration import gathering
+from runtime.calibration.commands import register
+from runtime.calibration.listening import Heard, open_listening
+from runtime.calibration.review import named_review
 from runtime.wiring import connect
 from tests.audio_files import saved, tone, wav
 from tests.flows.test_settle import done

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from earmark.domain import Analysis, Record
-from runtime.cost_report import read_costs
+from runtime.cost.report import read_costs
 from tests.flows.world import LIMITS, World
 from tests.making import make_exposure
 from tests.provider import USD, ScriptedProvider, fallback

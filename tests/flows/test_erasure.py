@@ -38,9 +38,9 @@ from router.tenant import Tenant
 from router.tenant_register import TenantRegister
 from runtime.backend import Backend
 from runtime.endpoints.access import AccessLog
-from runtime.erasure import ContentRequests, tenant_request
-from runtime.erasure_rows import TABLE_RULES
-from runtime.erasure_stores import BACKEND_FIELDS, STATE_FOLDERS, erasable_stores
+from runtime.erasing.erasure import ContentRequests, tenant_request
+from runtime.erasing.rows import TABLE_RULES
+from runtime.erasing.stores import BACKEND_FIELDS, STATE_FOLDERS, erasable_stores
 from runtime.local.erasure import BUCKETS, DATA_FILES, local_stores
 from runtime.wiring import configured_pipeline, connect
 from tests.flows.command import Command, lines
@@ -502,7 +502,7 @@ def test_every_state_folder_and_file_is_declared(house: House) -> None:
 
 def test_letters_of_the_erased_are_not_collected(house: House) -> None:
     """What is buried after the tombstone leaves no letter."""
-    from runtime.dlq_desk import make_collector  # noqa: PLC0415
+    from runtime.dlq.desk import make_collector  # noqa: PLC0415
 
     house.erase()
     late = make_job("late", upload=make_upload("late", tenant=TENANT))

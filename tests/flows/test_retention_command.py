@@ -11,8 +11,8 @@ from earmark.errors import Unavailable
 from earmark.settings import Settings
 from earmark.vocabulary import ObjectClass
 from retention.notice import Channel
-from runtime.retention_desk import Desk, open_desk
-from runtime.retention_status import health_of
+from runtime.retention.desk import Desk, open_desk
+from runtime.retention.status import health_of
 from runtime.wiring import connect
 from tests.clock import ManualClock
 from tests.flows.command import Command

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from earmark.errors import ConfigurationError, Unavailable
 from retention.notice import Bounced, Channel, Contact
-from runtime.mail import Mail, MailServer
+from runtime.retention.mail import Mail, MailServer
 from tests.servers import free_port, missing
 from tests.servers.certificate import make_certificate
 from tests.unit.test_retention_notice import WORDING, make_notice

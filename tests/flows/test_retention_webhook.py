@@ -20,7 +20,7 @@ from earmark.clock import utc_now
 from earmark.errors import ConfigurationError, Unavailable
 from retention.notice import Bounced, Channel, Contact
 from runtime.posting import Posting
-from runtime.webhook import Webhook
+from runtime.retention.webhook import Webhook
 from tests.servers import free_port, missing
 from tests.servers.certificate import make_certificate
 from tests.unit.test_retention_notice import WORDING, make_notice

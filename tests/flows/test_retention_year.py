@@ -21,7 +21,7 @@ from retention.notice import Channel, Contact, Notice
 from retention.policy import Keep, load_policy
 from retention.scope import Scope
 from retention.term import Term
-from runtime.retention_desk import Desk, open_desk
+from runtime.retention.desk import Desk, open_desk
 from runtime.wiring import connect
 from tests.clock import ManualClock
 from tests.retention_model import Keeping, World

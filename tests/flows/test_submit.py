@@ -12,10 +12,11 @@ from earmark.clock import utc_now
 from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from router.batches.batch import Batch, BatchState
-from runtime import batch_parts, exit_status
+from runtime import exit_status
 from runtime.backend import Backend
-from runtime.router_loop import take_all
-from runtime.router_steps import open_steps
+from runtime.batches import parts as batch_parts
+from runtime.routing.loop import take_all
+from runtime.routing.steps import open_steps
 from runtime.wiring import connect, make_batches
 from tests.flows.command import Command
 from tests.flows.world import World

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from earmark.settings import Settings
-from runtime.webhook_parts import make_courier
+from runtime.webhooks.parts import make_courier
 from runtime.wiring import connect
 from tests.flows.command import Command
 from tests.servers import missing

@@ -16,13 +16,13 @@ from earmark.errors import ConfigurationError, Unavailable
 from earmark.settings import Settings
 from router.batches.batch import BatchState
 from router.batches.batches import Batches
-from runtime.erasure import tenant_request
-from runtime.erasure_stores import erasable_stores
-from runtime.job_requests import JobRequests
-from runtime.webhook_parts import announcing_to_all, make_announcing, make_courier, make_desk
+from runtime.api.job_requests import JobRequests
+from runtime.erasing.erasure import tenant_request
+from runtime.erasing.stores import erasable_stores
 from runtime.webhooks.courier import AT_ONCE, DELAYS, OLDEST
 from runtime.webhooks.endpoint import WebhookEndpoint
 from runtime.webhooks.outbox import CLAIM, Box, Outbox
+from runtime.webhooks.parts import announcing_to_all, make_announcing, make_courier, make_desk
 from runtime.webhooks.webhook_event import EventType
 from runtime.wiring import connect
 from tests.clock import ManualClock

@@ -16,7 +16,7 @@ from ab_testing.evidence import BIN_OF_ZERO, BINS, VALUE_MOST, Evidence, Moments
 from ab_testing.evidence_rows import read_evidence, read_segments
 from ab_testing.report import build_report
 from ab_testing.statistics.mean_difference import mean_difference
-from runtime.ab_report import FORMATS, rendered
+from runtime.ab.report import FORMATS, rendered
 from runtime.local.warehouse import LocalWarehouse
 from tests.ab_arms import EXPERIMENT, THREE, arm, of, two
 from tests.experiment_rows import NAMES, START, plain, trial_row

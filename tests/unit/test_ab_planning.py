@@ -17,7 +17,7 @@ from ab_testing.plan_traffic import Traffic, traffic_of
 from ab_testing.planning import make_plan
 from ab_testing.statistics.e_process import log_e_two_sided
 from earmark.errors import ConfigurationError
-from runtime.ab_plan import show_plan
+from runtime.ab.plan import show_plan
 
 ERRORS, SUCCESS, TIME = METRICS["error_rate"], METRICS["success_rate"], METRICS["predict_s"]
 

@@ -14,7 +14,7 @@ from ab_testing.state import Action
 from earmark.errors import ConfigurationError
 from earmark.rows import AgreementRow, AssignmentRow, PairRow, Row, TrialRow
 from earmark.settings import Settings
-from runtime.ab_report import FORMATS, read_report, show_report
+from runtime.ab.report import FORMATS, read_report, show_report
 from runtime.experiments import make_registry
 from runtime.wiring import connect
 from tests.ab_reports import BEGAN

@@ -12,7 +12,7 @@ from ab_testing.evidence import ArmEvidence, Evidence
 from ab_testing.experiment import Arm
 from ab_testing.report import Report, build_report
 from ab_testing.report_words import DASH
-from runtime.ab_report import FORMATS, rendered
+from runtime.ab.report import FORMATS, rendered
 from tests.ab_reports import BEGAN, decision, experiment, full_report, hourly, total
 
 HOSTILE = "</td><script>alert(1)</script>|`[x](y)` \x1b[31m[red]&amp;\"'\n# Title\u202e"

@@ -7,8 +7,8 @@ import pytest
 
 from earmark.domain import Job, Record, Upload, job_id
 from router.router import Known, Queued, Routed
-from runtime.analyze import Analyzer
-from runtime.inputs import Found
+from runtime.analyzing.analyze import Analyzer
+from runtime.analyzing.inputs import Found
 from runtime.local.object_store import LocalObjectStore
 from tests.clock import ManualClock
 from tests.flows.test_settle import done
@@ -65,7 +65,7 @@ class Desk:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Stores, and no waiting between looks at them."""
-    monkeypatch.setattr("runtime.analyze.LOOK_S", 0.001)
+    monkeypatch.setattr("runtime.analyzing.analyze.LOOK_S", 0.001)
     return World(tmp_path)
 
 
@@ -105,8 +105,8 @@ def test_an_old_failure_is_not_the_answer(world: World, results: LocalObjectStor
 
 def test_inputs_under_way_are_bounded(world: World, results: LocalObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many inputs there are, only so many are looked at before the first ones end."""
-    monkeypatch.setattr("runtime.analyze.ROUTED_AT_ONCE", 2)
-    monkeypatch.setattr("runtime.analyze.PENDING_MAX", 3)
+    monkeypatch.setattr("runtime.analyzing.analyze.ROUTED_AT_ONCE", 2)
+    monkeypatch.setattr("runtime.analyzing.analyze.PENDING_MAX", 3)
     desk, most = Desk(), 0
 
     def working() -> None:

@@ -12,8 +12,8 @@ from earmark.errors import ObjectHeld, ObjectMissing, Unavailable
 from earmark.vocabulary import Lane, Tier
 from router.access_scopes import AccessScope
 from router.router import Routed, Router
+from runtime.api.submission import Submitted
 from runtime.endpoints.preferences import wait_preferred
-from runtime.submission import Submitted
 from tests.api_jobs import damaged, end, wav
 from tests.api_world import ApiWorld
 

@@ -16,7 +16,7 @@ from earmark.vocabulary import Origin, Tier
 from retention.catalogue import object_id
 from runtime.backend import ARCHIVE, TEMPORARY, UPLOADS
 from runtime.exports.columns import COLUMNS
-from runtime.placing import Placing
+from runtime.routing.placing import Placing
 from tests import audio_files
 from tests.analyses import make_analysis, make_record
 from tests.api_world import ApiWorld

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import Unavailable
-from runtime import readiness
+from runtime.api import readiness
+from runtime.api.readiness import Probe, Readiness
 from runtime.metrics.exposition import Note
 from runtime.metrics.metric import Server
 from runtime.pulse import Pulse
-from runtime.readiness import Probe, Readiness
 from runtime.worker_name import own_name
 from tests.api_jobs import wav
 from tests.api_world import ApiWorld

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.reference_page import HEADERS, reference_page
+from runtime.api.reference_page import HEADERS, reference_page
 from tests.api_jobs import end, wav
 from tests.api_world import ApiWorld
 

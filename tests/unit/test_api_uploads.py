@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from earmark.vocabulary import Lane, Origin
 from router.arrivals import PREFIX
+from runtime.api.direct_uploads import DirectUploads
 from runtime.backend import SignedUpload
-from runtime.direct_uploads import DirectUploads
 from runtime.wiring import make_arrivals
 from tests.api_jobs import end, wav
 from tests.api_world import ApiWorld

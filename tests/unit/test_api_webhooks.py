@@ -16,8 +16,8 @@ from earmark.domain import Record
 from router.access_scopes import AccessScope
 from runtime.endpoints.calling_out import CallingOut, Errand
 from runtime.endpoints.problem import Problem
-from runtime.webhook_parts import make_announcing, make_courier
 from runtime.webhooks.courier import Courier
+from runtime.webhooks.parts import make_announcing, make_courier
 from tests.api_world import ApiWorld
 from tests.making import make_job, make_upload
 from tests.servers import missing

@@ -10,8 +10,8 @@ from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from router.batches.batch import Batch, BatchState
 from router.batches.batches import Batches
-from runtime.batch_desk import cancel_batch, list_batches, show_batch, write_results
-from runtime.result_format import ResultFormat
+from runtime.batches.desk import cancel_batch, list_batches, show_batch, write_results
+from runtime.batches.result_format import ResultFormat
 from runtime.wiring import connect, make_batches
 from tests.clock import ManualClock
 

@@ -9,10 +9,10 @@ from earmark.errors import Unavailable
 from earmark.vocabulary import Lane
 from router.batches.batch import Batch, BatchState
 from router.batches.cancelled import CancelledJobs
-from runtime.batch_following import STUCK
-from runtime.batch_parts import open_cancelled
-from runtime.batch_progress import BatchProgress
-from runtime.job_requests import JobRequests
+from runtime.api.job_requests import JobRequests
+from runtime.batches.following import STUCK
+from runtime.batches.parts import open_cancelled
+from runtime.batches.progress import BatchProgress
 from runtime.webhooks.webhook_event import batch_event
 from tests.batch_world import TENANT, BatchWorld
 from tests.flaky import FlakyStore

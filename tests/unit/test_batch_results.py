@@ -13,10 +13,11 @@ import pytest
 
 from earmark.errors import ConfigurationError, Unavailable
 from router.batches.batch import Batch
-from runtime import batch_parquet, batch_results
-from runtime.batch_formats import ALL_COLUMNS, as_bytes
-from runtime.batch_results import BatchResults, EntryResult
-from runtime.result_format import ResultFormat
+from runtime.batches import parquet as batch_parquet
+from runtime.batches import results as batch_results
+from runtime.batches.formats import ALL_COLUMNS, as_bytes
+from runtime.batches.result_format import ResultFormat
+from runtime.batches.results import BatchResults, EntryResult
 from tests.batch_world import TENANT, BatchWorld
 
 

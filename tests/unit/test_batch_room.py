@@ -16,10 +16,11 @@ from router.batches.batch import BatchState
 from router.batches.feeding import HELD, Feeding
 from router.tenant import Tenant
 from router.tenant_register import TenantRegister
-from runtime import batch_desk, submit
-from runtime.batch_parts import ROOM_REMEMBERED_S, open_room
-from runtime.batch_progress import BatchProgress
-from runtime.batch_room import AT_ONCE, PRESUMED_S
+from runtime.batches import desk as batch_desk
+from runtime.batches import submit
+from runtime.batches.parts import ROOM_REMEMBERED_S, open_room
+from runtime.batches.progress import BatchProgress
+from runtime.batches.room import AT_ONCE, PRESUMED_S
 from tests.batch_world import TENANT, BatchWorld, _row
 from tests.contracts.test_warehouse import job_row
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from runtime.calibration_text import report_lines
-from runtime.cost_quality_chart import cost_quality_chart
-from runtime.reliability_chart import axis_top, reliability_chart
+from runtime.calibration.cost_quality_chart import cost_quality_chart
+from runtime.calibration.reliability_chart import axis_top, reliability_chart
+from runtime.calibration.text import report_lines
 from tests.making import EPOCH
 from tests.unit.test_calibration import IDENTITY, LABELS, fitted, over_confident
 from workers.calibration import ALL, Identity

@@ -20,15 +20,15 @@ from earmark.vocabulary import Lane
 from router.dead_letters.changes import Terms, bury, discard
 from router.dead_letters.letters import FOLDER, Letters
 from runtime import exit_status
-from runtime.controller import Controller, Figure, Part, Seen
-from runtime.controller_parts import open_parts
-from runtime.controller_process import look_once
-from runtime.failover_flag import FailoverFlag
+from runtime.controller.controller import Controller, Figure, Part, Seen
+from runtime.controller.failover_flag import FailoverFlag
+from runtime.controller.parts import open_parts
+from runtime.controller.process import look_once
+from runtime.controller.scaling_memory import ScalingMemory
+from runtime.dlq.waiting_letters import WaitingLetters
 from runtime.metrics.metric import Kind
 from runtime.metrics.of_controller import OF_CONTROLLER, QUEUE_WAITING, SPENT
 from runtime.report import show_status
-from runtime.scaling_memory import ScalingMemory
-from runtime.waiting_letters import WaitingLetters
 from runtime.wiring import connect
 from scaling.desired import Desired
 from tests.clock import ManualClock

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runtime.cost_break_even import Comparison, Fleet, table
+from runtime.cost.break_even import Comparison, Fleet, table
 
 usd = st.floats(1e-4, 50)
 fleets = st.builds(

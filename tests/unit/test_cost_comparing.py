@@ -14,11 +14,11 @@ from earmark.errors import ConfigurationError
 from earmark.rows import JobRow
 from earmark.settings import Settings
 from runtime.cli import main
-from runtime.cost_assumed import ANSWER_TOKENS, Given
-from runtime.cost_choice_output import as_json, told
-from runtime.cost_comparing import VOLUMES, Choice, Question, choose
-from runtime.cost_measured import LEAST_JOBS
-from runtime.cost_prices import load_prices
+from runtime.cost.assumed import ANSWER_TOKENS, Given
+from runtime.cost.choice_output import as_json, told
+from runtime.cost.comparing import VOLUMES, Choice, Question, choose
+from runtime.cost.measured import LEAST_JOBS
+from runtime.cost.prices import load_prices
 from runtime.local.warehouse import LocalWarehouse
 from tests.contracts.test_warehouse import job_row
 from tests.cost_rows import START, heard_jobs

@@ -13,7 +13,7 @@ from earmark.domain import Prediction
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata
 from earmark.settings import load
-from runtime.explain import _summary
+from runtime.analyzing.explain import _summary
 from runtime.exports.example import EXAMPLE
 from workers.compose import time_usd
 from workers.models.qwen2_audio_network import Network

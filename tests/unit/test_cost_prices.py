@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import ConfigurationError
-from runtime.cost_around import MESSAGE_BYTES, ROWS_BYTES, around
-from runtime.cost_prices import doubts, load_prices
+from runtime.cost.around import MESSAGE_BYTES, ROWS_BYTES, around
+from runtime.cost.prices import doubts, load_prices
 from workers.models.provider import FRESH_DAYS, load_providers
 
 DAY = date(2026, 6, 1)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from runtime.cli import app, main
-from runtime.cost_output import print_csv
-from runtime.cost_report import CostLine, CostReport
+from runtime.cost.output import print_csv
+from runtime.cost.report import CostLine, CostReport
 from runtime.wiring import connect
 from tests.contracts.test_warehouse import job_row
 from tests.cost_rows import some_jobs

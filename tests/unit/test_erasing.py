@@ -23,7 +23,7 @@ from retention.stores import Erased, ErasureRequest, ExemptStore, ObjectsStore, 
 from retention.tombstones import FOLDER as TOMBSTONES
 from retention.tombstones import FRESH_S, Tombstone, Tombstones, content_name, place_hash, tenant_name
 from runtime.local.object_store import LocalObjectStore
-from runtime.retention_desk import Desk
+from runtime.retention.desk import Desk
 from tests.clock import ManualClock
 from tests.flaky import FlakyStore
 from tests.making import EPOCH, make_job, make_upload

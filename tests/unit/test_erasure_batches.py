@@ -8,8 +8,8 @@ from earmark.clock import utc_now
 from earmark.domain import job_id
 from retention.stores import ErasureRequest, Place
 from router.batches.batch import BatchState
-from runtime.erasure import tenant_request
-from runtime.erasure_batches import BatchesStore
+from runtime.erasing.batches import BatchesStore
+from runtime.erasing.erasure import tenant_request
 from tests.batch_world import TENANT, BatchWorld
 
 PRIVATE = "very-private.wav"

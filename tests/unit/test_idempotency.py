@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime import idempotency
-from runtime.idempotency import Clash, IdempotencyClash, IdempotencyKeys
+from runtime.api import idempotency
+from runtime.api.idempotency import Clash, IdempotencyClash, IdempotencyKeys
 from runtime.local.object_store import LocalObjectStore
 from runtime.worker_name import own_name
 from tests.clock import ManualClock

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from runtime.inputs import expand
+from runtime.analyzing.inputs import expand
 
 
 def test_a_name_in_capitals_says_audio_too(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from runtime.interval_chart import (
+from runtime.ab.interval_chart import (
     HEIGHT,
     LEFT,
     LOWER,

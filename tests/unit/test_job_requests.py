@@ -6,7 +6,7 @@ import pytest
 
 from earmark.domain import Upload, record_name
 from earmark.errors import InputFault, InputRejected
-from runtime.job_requests import JobRequests
+from runtime.api.job_requests import JobRequests
 from runtime.local.object_store import LocalObjectStore
 from tests.clock import ManualClock
 from tests.making import make_job, make_upload

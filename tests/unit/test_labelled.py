@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from earmark.errors import ConfigurationError
 from earmark.vocabulary import Genre
-from runtime.labelled import Labelled, read_labelled
+from runtime.calibration.labelled import Labelled, read_labelled
 
 
 def read(folder: Path, content: str | bytes, name: str = "labels.jsonl") -> Labelled:

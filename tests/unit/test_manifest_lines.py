@@ -9,7 +9,7 @@ from earmark.clock import utc_now
 from earmark.errors import InputRejected
 from retention.stores import ErasureRequest, Place
 from router.batches.batches import Batches
-from runtime.erasure_batches import BatchesStore
+from runtime.erasing.batches import BatchesStore
 from tests.batch_world import TENANT, BatchWorld
 
 LINES_BYTES = (1 << 20) + 40_000

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from earmark.errors import EarmarkError, PermanentError, TransientError
 from earmark.vocabulary import Lane, Origin
 from router.fate import Fate
-from runtime.api_metrics import ApiMetrics
+from runtime.api.metrics import ApiMetrics
 from runtime.metrics.catalogue import BY_NAME, METRICS
 from runtime.metrics.labels import KINDS, known_kind
 from runtime.metrics.metric import Kind, Server

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from runtime.openapi_page import PAGE, openapi_page
+from runtime.api.openapi_page import PAGE, openapi_page
 
 
 def test_the_committed_page_is_fresh() -> None:

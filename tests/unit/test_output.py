@@ -11,9 +11,9 @@ from earmark.domain import Record
 from earmark.errors import InputFault, InputRejected
 from earmark.metadata import AudioMetadata, Rated
 from earmark.vocabulary import Basis, ContentType, Genre
-from runtime.inputs import expand
-from runtime.output import CSV_COLUMNS, Format, writer
-from runtime.result import Result, of_record, of_rejection
+from runtime.analyzing.inputs import expand
+from runtime.analyzing.output import CSV_COLUMNS, Format, writer
+from runtime.analyzing.result import Result, of_record, of_rejection
 from tests.flows.test_settle import done
 from tests.flows.world import World
 from tests.making import EPOCH, make_failure, make_job, make_lease

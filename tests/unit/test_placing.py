@@ -11,7 +11,7 @@ from earmark.errors import InputFault, InputRejected
 from earmark.settings import Settings
 from runtime.backend import TEMPORARY, UPLOADS, Backend
 from runtime.local.backend import connect_local
-from runtime.placing import Placing, TemporaryUploads
+from runtime.routing.placing import Placing, TemporaryUploads
 from tests.clock import ManualClock
 from tests.making import make_job, make_upload
 

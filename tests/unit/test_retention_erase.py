@@ -6,8 +6,8 @@ import pytest
 
 from earmark.errors import ConfigurationError
 from earmark.settings import Settings
-from runtime.retention_erase import erase_all, readmit_one
-from runtime.retention_output import scope_of
+from runtime.retention.erase import erase_all, readmit_one
+from runtime.retention.output import scope_of
 from runtime.wiring import connect
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from earmark.settings import Settings
 from retention.run_ledger import Run, RunLease
-from runtime.retention_desk import open_desk
-from runtime.retention_status import health_of
+from runtime.retention.desk import open_desk
+from runtime.retention.status import health_of
 from runtime.wiring import connect
 from tests.clock import ManualClock
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earmark.errors import ConfigurationError
-from runtime.threshold import Wish, choose
+from runtime.calibration.threshold import Wish, choose
 from workers.risk_coverage import RiskPoint, at_coverage, highest_for_share, lowest_for_error, risk_curve, safest
 
 answers = st.lists(st.tuples(st.integers(0, 100), st.booleans()), min_size=1, max_size=40)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from earmark.errors import ConfigurationError, Unavailable
-from runtime import router_loop
-from runtime.router_loop import Step, stepping, take_all
+from runtime.routing import loop as router_loop
+from runtime.routing.loop import Step, stepping, take_all
 
 WAIT_S = 20.0
 

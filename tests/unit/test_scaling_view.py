@@ -13,11 +13,11 @@ from earmark.settings import Settings
 from earmark.vocabulary import Lane
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_degradation
-from runtime.failover_flag import HOLDS, NAME, FailoverFlag
+from runtime.controller.failover_flag import HOLDS, NAME, FailoverFlag
+from runtime.controller.scaling_look import ScalingLook
+from runtime.controller.scaling_memory import NAME as MEMORY
+from runtime.controller.scaling_view import ScalingView, open_scaling
 from runtime.local.backend import connect_local
-from runtime.scaling_look import ScalingLook
-from runtime.scaling_memory import NAME as MEMORY
-from runtime.scaling_view import ScalingView, open_scaling
 from scaling.policy import SHIPPED, load_policy
 from scaling.seen import Seen
 from tests.clock import ManualClock

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import ConfigurationError
-from runtime.session import _destination, _signals
+from runtime.analyzing.session import _destination, _signals
 
 
 class Listener:

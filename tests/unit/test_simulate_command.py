@@ -15,7 +15,7 @@ from earmark.errors import ConfigurationError
 from earmark.settings import Settings
 from runtime import exit_status
 from runtime.cli import app
-from runtime.simulate_command import simulate
+from runtime.simulation.command import simulate
 from runtime.wiring import connect
 from scaling.comparing import DEPTH, FIXED, HELPED, MATCHED, OURS
 from scaling.policy import SHIPPED
@@ -26,7 +26,7 @@ LINE = '{"at_s": 0, "lane": "high", "audio_s": 1}\n'
 FLOATS = [
     f"--{name.replace('_', '-')}" for name, hint in get_type_hints(simulate).items() if hint in (float, float | None)
 ]
-PRICES = Path(__file__).parents[2] / "runtime" / "prices.toml"
+PRICES = Path(__file__).parents[2] / "runtime" / "cost" / "prices.toml"
 
 
 def earmark(*words: str, given: str | None = None, **set_up: str) -> Result:
@@ -221,7 +221,7 @@ def test_ones_own_arrivals_are_played(tmp_path: Path, form: str) -> None:
         "high": ([600.25], [3.0]),
     }
     assert json.loads(earmark("--trace", "-", "--json", given=printed).stdout)["arrivals"] == 2
-    page = (PRICES.parents[1] / "docs" / "scaling.md").read_text()
+    page = (PRICES.parents[2] / "docs" / "scaling.md").read_text()
     assert "earmark report arrivals --since 7d --format jsonl > arrivals.jsonl" in page
     assert "earmark simulate --trace arrivals.jsonl" in page
 

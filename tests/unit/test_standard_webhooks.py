@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from earmark.errors import ConfigurationError
-from runtime.standard_webhooks import SECRET_BYTES, make_secret, read_secret, signed_headers
+from runtime.webhooks.standard_webhooks import SECRET_BYTES, make_secret, read_secret, signed_headers
 from tests.servers import missing
 
 try:

@@ -17,10 +17,10 @@ from router.tenant_register import TenantRegister
 from router.tenants import Tenants
 from router.tiers import load_tiers
 from runtime.cascading import bound_to
-from runtime.erasure_customers import customer_stores
+from runtime.erasing.customers import customer_stores
 from runtime.local.object_store import LocalObjectStore
-from runtime.retention_desk import open_desk
-from runtime.retention_inventory import owners
+from runtime.retention.desk import open_desk
+from runtime.retention.inventory import owners
 from runtime.wiring import connect, make_arrivals
 from tests.clock import ManualClock
 from tests.making import make_upload

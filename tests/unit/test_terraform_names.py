@@ -8,7 +8,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from earmark.settings import Settings
-from runtime.erasure_rows import TIME_TRAVEL
+from runtime.erasing.rows import TIME_TRAVEL
 from runtime.gcp.buckets import described
 from runtime.gcp.names import BUCKETS, QUEUES, TOPICS, Names
 from runtime.gcp.pubsub_queue import BACKSTOP_DELIVERIES

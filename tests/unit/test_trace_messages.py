@@ -7,7 +7,7 @@ from earmark.trace import begun
 from earmark.wire import Letter, decode_job, encode_job
 from router.dead_letters.collector import Collector
 from router.dead_letters.letters import Letters
-from runtime.dlq_desk import make_collector
+from runtime.dlq.desk import make_collector
 from runtime.gcp.messages import TRACE, letter_of, message_of
 from tests.api_world import ApiWorld
 from tests.making import make_failure, make_job

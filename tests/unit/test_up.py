@@ -14,8 +14,10 @@ from rich.console import Console
 
 from earmark.log import Attached
 from earmark.settings import Settings
-from runtime import exit_status, up, up_voice
-from runtime.up import Role, Up
+from runtime import exit_status
+from runtime.up import up
+from runtime.up import voice as up_voice
+from runtime.up.up import Role, Up
 
 WAIT_S = 20.0
 PROGRAM = "import signal, time; signal.signal(signal.SIGTERM, {}); open(r'{{}}', 'a').write('x'); time.sleep(60)"

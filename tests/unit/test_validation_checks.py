@@ -10,7 +10,7 @@ from earmark.domain import Clip, Prediction
 from earmark.errors import ModelCrashed, ModelUnavailable, TimedOut
 from earmark.metadata import AudioMetadata, RatedContentType, RatedNumber, RatedText
 from earmark.vocabulary import Basis, ContentType
-from runtime.validate import SHIPPED
+from runtime.validation.validate import SHIPPED
 from tests.validation_doubles import FakeProcess, right, said
 from workers.validation import checks
 from workers.validation.checks import CHECKS, Effort

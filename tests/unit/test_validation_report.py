@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from earmark.errors import ConfigurationError, ModelCrashed, ModelUnavailable
-from runtime.validation_report import Report, as_json, as_markdown
-from runtime.validation_run import Validation, write_report
+from runtime.validation.report import Report, as_json, as_markdown
+from runtime.validation.run import Validation, write_report
 from tests.validation_doubles import FakeProcess
 from workers.validation.figures import Check, Finding, Measurement
 from workers.validation.subject import Subject

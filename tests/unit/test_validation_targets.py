@@ -7,7 +7,7 @@ import pytest
 
 from earmark.errors import ConfigurationError
 from earmark.metadata import AudioMetadata
-from runtime.validate import SHIPPED
+from runtime.validation.validate import SHIPPED
 from workers.validation.figures import FIGURES
 from workers.validation.targets import load_targets
 

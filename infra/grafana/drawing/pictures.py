@@ -7,7 +7,7 @@ from typing import Final
 from infra.grafana.board import Colour, Kind, Panel
 from infra.grafana.drawing.answer import Answer, Point, Series
 from infra.grafana.drawing.values import scale_of, shown
-from runtime.interval_chart import ticks
+from runtime.ab.interval_chart import ticks
 from runtime.svg import GRID, INK, QUIET
 from runtime.svg import Panel as Box
 

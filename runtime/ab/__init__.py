@@ -1,0 +1,1 @@
+"""``earmark ab``: experiments from the command line."""

@@ -1,0 +1,1 @@
+"""Batches: made, fed, followed, and their results in every format."""

@@ -1,0 +1,1 @@
+"""``earmark calibrate``, ``threshold`` and ``review``: confidences held to labels."""

@@ -1,0 +1,1 @@
+"""``earmark cost``: what jobs cost, and what they would cost elsewhere."""

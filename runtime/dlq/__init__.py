@@ -1,0 +1,1 @@
+"""``earmark dlq``: dead letters, for people."""

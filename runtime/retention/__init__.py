@@ -1,0 +1,1 @@
+"""``earmark retention``: what is kept, announced, deleted, held and archived."""

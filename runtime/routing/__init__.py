@@ -1,0 +1,1 @@
+"""``earmark route``: uploads become jobs, from files, folders and buckets."""

@@ -1,0 +1,1 @@
+"""``earmark simulate``: ways to scale, tried on a trace."""

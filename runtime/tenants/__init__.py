@@ -1,0 +1,1 @@
+"""``earmark tenant``: customers, their keys and their limits."""

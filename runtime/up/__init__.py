@@ -1,0 +1,1 @@
+"""``earmark up``: every role on one machine."""

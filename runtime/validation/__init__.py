@@ -1,0 +1,1 @@
+"""``earmark validate``: whether a model may go live."""
