@@ -36,6 +36,11 @@ class Settings(Watching, Costing, Cloud):
         "local", description="Which adapters are used: `local` is one machine, `gcp` is Google Cloud."
     )
     data: Path = Field(Path("earmark-data"), description="Folder of everything the local backend keeps.")
+    data_must_exist: bool = Field(
+        default=False,
+        description="Nothing starts where `data` holds nothing of Earmark, as when its disk is not mounted; "
+        "else it is made.  `earmark up` sets this for what it starts.",
+    )
     model: str = Field("listener", description="The primary model, a name from `workers/models`.")
     model_path: str = Field(
         "", description="Where the model's weights are: a folder, or a name on the hub; for models that ship without."
@@ -250,6 +255,14 @@ class Settings(Watching, Costing, Cloud):
         they are at takes longer but comes to its end.
         """
         return YIELDING_NICE if self.yielding else 0
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if value == "":
+            message = "name a folder; `.` is this one"
+            raise ValueError(message)
+        return value
 
     @field_validator("api_proxies")
     @classmethod

@@ -40,10 +40,10 @@ def verify(
     Write the last link down where nobody who can change the log can change it, and give it as --anchor next time.
     """
     from earmark.audit_check import check, read_anchor  # noqa: PLC0415
-    from runtime.wiring import connect  # noqa: PLC0415
+    from runtime.wiring import connect_existing  # noqa: PLC0415
 
     known = read_anchor(anchor) if anchor else None
-    backend = connect(_settings())
+    backend = connect_existing(_settings())
     checked = check(backend.audit, backend.warehouse, anchor=known, repair=repair, hints=backend.state)
     head = f"{checked.head.number}:{checked.head.hash}"
     if as_json:
@@ -87,7 +87,7 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """What was done, the latest first; one JSON line each with --json."""
-    from runtime.wiring import connect  # noqa: PLC0415
+    from runtime.wiring import connect_existing  # noqa: PLC0415
 
     asked = {
         "tenant": tenant,
@@ -99,7 +99,7 @@ def list_entries(
         "until": time_of("--until", until),
     }
     given = {name: value for name, value in asked.items() if value is not None}
-    for row in connect(_settings()).warehouse.query("audit_entries", given):
+    for row in connect_existing(_settings()).warehouse.query("audit_entries", given):
         if as_json:
             sys.stdout.write(json.dumps({"at": row.pop("at_second"), **row}) + "\n")
             continue

@@ -20,6 +20,7 @@ from earmark.settings import Settings
 from runtime import exit_status
 from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_client
+from runtime.looking import nothing_there
 from runtime.needs import NEEDS, Needs
 from runtime.pulse import heard
 from runtime.wiring import configured_pipeline, connect
@@ -90,9 +91,7 @@ def _look(settings: Settings, *, load_model: bool) -> list[Finding]:
             detail=sys.version.split()[0],
             remedy="Use 3.11 or newer.",
         ),
-        _attempt(
-            "data folder", lambda: _writable(settings.data), f"Make {settings.data} writable, or set EARMARK_DATA."
-        ),
+        _data_folder(settings),
         _attempt("disk", lambda: _space(settings.data), "Free some space; audio is decoded there."),
         *_parts(settings, needs),
     ]
@@ -111,6 +110,8 @@ def _look(settings: Settings, *, load_model: bool) -> list[Finding]:
 
 def _parts(settings: Settings, needs: Needs) -> list[Finding]:
     """Each queue, bucket and the warehouse by itself, so that one that is away hides no other."""
+    if nothing_there(settings):
+        return []
     try:
         backend = connect(settings, late=True)
     except EarmarkError as error:
@@ -135,6 +136,15 @@ def _attempt(name: str, look: Callable[[], str], remedy: str) -> Finding:
         return Finding(name, works=False, needed=True, detail=str(error), remedy=remedy)
 
 
+def _data_folder(settings: Settings) -> Finding:
+    """Whether it can be written; one that is not there is not made, and is a fault where somebody named it."""
+    name, missing = "data folder", nothing_there(settings)
+    if not missing:
+        return _attempt(name, lambda: _writable(settings.data), f"Make {settings.data} writable, or set EARMARK_DATA.")
+    remedy = "Name the folder that is meant; the first job makes a new one."
+    return Finding(name, works="data" not in settings.model_fields_set, needed=True, detail=missing, remedy=remedy)
+
+
 def _writable(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
@@ -142,7 +152,8 @@ def _writable(folder: Path) -> str:
 
 
 def _space(folder: Path) -> str:
-    free = shutil.disk_usage(folder).free
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(there).free
     if free < FREE_BYTES_MIN:
         message = f"{free / 2**30:.1f} GiB free"
         raise OSError(message)

@@ -47,13 +47,16 @@ class Pulse:
             return
         self._beat_at = now
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Not the data folder, which may be gone with its disk: a new one in its place would hide that.
+            self._path.parent.mkdir(exist_ok=True)
             self._path.touch()
         except OSError as error:
             event(_log, "pulse.failed", level=logging.WARNING, error=str(error))
 
     def __enter__(self) -> Self:
         """Begin; the worker counts as alive while it starts."""
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         self.beat()
         return self
 

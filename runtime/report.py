@@ -24,10 +24,11 @@ from runtime.backend import Backend, QueueDepth
 from runtime.cascading import make_spend
 from runtime.dlq.desk import say
 from runtime.exports.columns import inert
+from runtime.looking import nothing_there
 from runtime.pulse import heard
 from runtime.queue_depths import DEAD, with_letters
 from runtime.tenants.tenancy import open_tenants
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 PARTS = (
     "ab_evidence_",
@@ -68,12 +69,12 @@ def run_report(
         ConfigurationError: there is no such report, or it has no such parameter.
     """
     load_query(name).values(given or {})  # a fault is told before a folder or a client is opened
-    _print_rows(connect(settings).warehouse.query(name, given), form)
+    _print_rows(connect_existing(settings).warehouse.query(name, given), form)
 
 
 def show_status(settings: Settings, *, as_json: bool) -> None:
     """Print the depth of each queue; the dead one's with the letters that wait for a person."""
-    backend = connect(settings)
+    backend = connect_existing(settings)
     depths = {name: look() for name, look in backend.depths.items()}
     letters, oldest_s = _open_letters(backend)
     dead = depths.get(DEAD, QueueDepth(waiting=0, delayed=0, leased=0, oldest_age_s=0.0))
@@ -99,7 +100,7 @@ def show_spend(settings: Settings, *, as_json: bool) -> int:
 
     A sum that cannot be read is none, and said on standard error with what to do: exit status 3.
     """
-    backend = connect(settings)
+    backend = connect_existing(settings)
     spend, tenants = make_spend(settings, backend, utc_now), open_tenants(settings, backend)
     unread: list[str] = []
 
@@ -156,7 +157,7 @@ def show_alive(settings: Settings, *, within_s: float, as_json: bool) -> int:
             late = "" if each.age_s <= within_s else f"  more than {within_s:.0f} s: it is stuck, or its queue is down"
             sys.stdout.write(f"{each.worker}  {each.age_s:.1f} s ago{late}\n")
         if not workers:
-            sys.stdout.write("No worker runs here.\n")
+            sys.stdout.write(f"{nothing_there(settings) or 'No worker runs here.'}\n")
     return 0 if workers and all(each.age_s <= within_s for each in workers) else exit_status.UNAVAILABLE
 
 

@@ -33,6 +33,7 @@ from runtime.erasing.stores import erasable_stores
 from runtime.experiments import Assigning, experimenting, open_arms
 from runtime.fetching import Fetching
 from runtime.local.backend import connect_local
+from runtime.looking import nothing_there
 from runtime.pulse import Pulse
 from runtime.retention.needed_until import NeededUntil
 from runtime.routing.arriving import open_arrivals
@@ -68,6 +69,17 @@ def connect(settings: Settings, clock: Clock = utc_now, *, late: bool = False) -
     connect_gcp = _gcp("runtime.gcp.backend").connect_gcp
     backend: Backend = connect_gcp(settings, clock)
     return backend
+
+
+def connect_existing(settings: Settings, clock: Clock = utc_now, *, late: bool = False) -> Backend:
+    """The same of data that is there; for whoever only looks, or goes on with what others began.
+
+    Raises:
+        ConfigurationError: there is none, and none was made: a folder that is misspelt is no healthy system.
+    """
+    if missing := nothing_there(settings):
+        raise ConfigurationError(missing)
+    return connect(settings, clock, late=late)
 
 
 def _gcp(module: str) -> Any:

@@ -17,7 +17,7 @@ from earmark.ports import Clock
 from earmark.settings import Settings
 from runtime.dlq.desk import say
 from runtime.experiments import arm_spec, make_registry
-from runtime.wiring import connect
+from runtime.wiring import connect, connect_existing
 
 REASON_MAX = 2000
 
@@ -50,7 +50,7 @@ def decide(
         ConfigurationError: there is none, its state forbids it, or no reason is given; nothing was changed.
     """
     why = _reason(reason, needed=action is not Action.RESUME)
-    registry = make_registry(connect(settings), clock)
+    registry = make_registry(connect_existing(settings), clock)
     change = registry.decide(name, action, actor=actor_name(settings.actor), reason=why)
     _print_change(change, clock(), as_json=as_json)
 
@@ -78,7 +78,7 @@ def tell_malformed(registry: Registry) -> None:
 
 def open_registry(settings: Settings, clock: Clock = utc_now) -> Registry:
     """The experiments."""
-    return make_registry(connect(settings), clock)
+    return make_registry(connect_existing(settings), clock)
 
 
 def check_arms(settings: Settings, experiment: Experiment) -> None:

@@ -18,7 +18,7 @@ from runtime.ab.report_json import as_json
 from runtime.ab.report_text import WIDTH, as_markdown, write_table
 from runtime.backend import Backend
 from runtime.experiments import make_registry
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 FORMATS = ("table", "json", "md", "html")
 
@@ -45,7 +45,7 @@ def show_report(
     Raises:
         ConfigurationError: there is none of that name or version, or the file cannot be written.
     """
-    report = read_report(connect(settings), name, clock, version=version)
+    report = read_report(connect_existing(settings), name, clock, version=version)
     if out is not None:
         write_whole(out, rendered(report, output), "--out")
     elif output == "table":

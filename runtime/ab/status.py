@@ -20,7 +20,7 @@ from earmark.ports import Clock
 from earmark.settings import Settings
 from runtime.ab.decide import course_fields, decision_line, headline, percent, tell_malformed
 from runtime.experiments import make_registry
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 DECISIONS_SHOWN: Final = 10
 
@@ -31,7 +31,7 @@ def show_status(settings: Settings, name: str, *, as_json: bool, clock: Clock = 
     Raises:
         ConfigurationError: there is none of that name.
     """
-    backend = connect(settings)
+    backend = connect_existing(settings)
     registry = make_registry(backend, clock)
     courses = [registry.course(name)] if name else [each for each in registry.all() if each.latest.live]
     tell_malformed(registry)

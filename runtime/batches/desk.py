@@ -32,12 +32,12 @@ from runtime.batches.room import TOO_MUCH_AUDIO
 from runtime.dlq.desk import say
 from runtime.ordering import order
 from runtime.tenants.tenancy import open_tenants
-from runtime.wiring import connect, make_batches
+from runtime.wiring import connect_existing, make_batches
 
 
 def list_batches(settings: Settings, tenant: str, *, limit: int, json_: bool) -> None:
     """Print the batches of a customer, or of all, the latest first."""
-    backend = connect(settings)
+    backend = connect_existing(settings)
     batches = make_batches(settings, backend)
     if tenant:
         open_tenants(settings, backend).find(tenant)
@@ -57,7 +57,7 @@ def list_batches(settings: Settings, tenant: str, *, limit: int, json_: bool) ->
 
 def show_batch(settings: Settings, batch_id: str, tenant: str, *, failures: int, json_: bool) -> int:
     """Print how far a batch has come, and its first failures; returns the exit status."""
-    backend = connect(settings)
+    backend = connect_existing(settings)
     batch = _find(settings, backend, tenant, batch_id)
     progress = open_counting(settings, backend, utc_now).count(batch)
     paused_until = pause_of(settings, backend, batch)
@@ -83,7 +83,7 @@ def cancel_batch(settings: Settings, batch_id: str, tenant: str) -> None:
     Raises:
         ConfigurationError: there is none, or it is over.
     """
-    backend = connect(settings)
+    backend = connect_existing(settings)
     owner = _find(settings, backend, tenant, batch_id).tenant
 
     def before(batch: Batch) -> None:
@@ -111,7 +111,7 @@ def write_results(settings: Settings, batch_id: str, tenant: str, form: ResultFo
     Raises:
         ConfigurationError: there is no such batch, the file cannot be written, or a package is missing.
     """
-    backend = connect(settings)
+    backend = connect_existing(settings)
     batch = _find(settings, backend, tenant, batch_id)
     order(settings, backend, "batch.results", tenant=batch.tenant, detail=batch.id)
     pieces = as_bytes(BatchResults(backend.results, backend.warehouse).all(batch), form)

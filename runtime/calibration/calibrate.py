@@ -20,7 +20,7 @@ from runtime.calibration.listening import Predict, open_listening
 from runtime.calibration.reliability_chart import reliability_chart
 from runtime.calibration.text import report_lines, warnings
 from runtime.cascading import fallback_spec
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 from workers.calibration import Calibration, Identity
 from workers.calibration_fit import fit
 from workers.models.catalogue import ModelSpec, check_packages, find_model
@@ -92,7 +92,7 @@ def fitted(settings: Settings, source: LabelSource) -> tuple[Gathered, Calibrati
     if identity is None and not asked.model:
         asked = Identity(settings.model, asked.model_version, asked.engine, asked.prompt_version)
     if source.file is None:
-        gathered = gather_reviews(connect(settings).warehouse, asked=asked, spec=identity)
+        gathered = gather_reviews(connect_existing(settings).warehouse, asked=asked, spec=identity)
     else:
         gathered = gather_file(source.file, asked=asked, spec=identity, listening=lambda: _listening(settings, source))
     if source.fallback:

@@ -23,7 +23,7 @@ from router.intake import display
 from runtime import exit_status
 from runtime.calibration.gathering import say
 from runtime.calibration.labelled import Flag, json_rows, read_whole
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 from workers.judging import JUDGED, Truth, is_right
 from workers.settle import read_record
 
@@ -167,7 +167,7 @@ def review_file(settings: Settings, path: Path) -> int:
 
 
 def _reviewer(settings: Settings) -> Reviewer:
-    backend = connect(settings)
+    backend = connect_existing(settings)
     trail = AuditTrail(backend.audit, backend.warehouse, utc_now, hints=backend.state)
     return Reviewer(backend.results, backend.warehouse, actor_name(settings.actor), trail)
 

@@ -18,7 +18,7 @@ from runtime.metrics.exposition import serving_metrics
 from runtime.metrics.metric import Server
 from runtime.retention.output import print_table
 from runtime.signals import stoppable
-from runtime.wiring import connect
+from runtime.wiring import connect, connect_existing
 
 
 def run_controller(settings: Settings) -> int:
@@ -43,7 +43,7 @@ def look_once(settings: Settings, *, as_json: bool) -> int:
 
     It changes nothing: what the figures of scaling stand on is said on standard error.
     """
-    backend: Backend = connect(settings, late=True)
+    backend: Backend = connect_existing(settings, late=True)
     told = list[str]()
     with open_parts(settings, backend, utc_now, look=told.append) as parts:
         patient = [replace(part, within_s=RETENTION_WITHIN_S) for part in parts]

@@ -17,7 +17,7 @@ from runtime.dlq.desk import Desk, meant_ids, open_desk, say
 from runtime.dlq.filters import Filters
 from runtime.dlq.worker import Served, serving
 from runtime.signals import stoppable
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 LOOK_S = 0.5
 """Seconds between looks at what became of replayed jobs."""
@@ -39,7 +39,7 @@ class ReplayOptions:
 
 def replay_some(settings: Settings, filters: Filters, options: ReplayOptions, *, as_json: bool) -> int:
     """Replay letters; returns the exit status."""
-    backend = connect(settings)
+    backend = connect_existing(settings)
     with open_desk(settings, backend) as desk, stoppable() as stop:
         states = {State.OPEN, State.QUARANTINED} if options.include_quarantined else {State.OPEN}
         if filters.states is not None:

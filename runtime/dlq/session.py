@@ -11,12 +11,12 @@ from runtime.dlq import output as dlq_output
 from runtime.dlq.desk import find_id, meant_ids, open_desk, say, selection, unknown
 from runtime.dlq.filters import Filters
 from runtime.signals import stoppable
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 
 def list_all(settings: Settings, filters: Filters, *, letters: bool, as_json: bool) -> None:
     """Print groups, or letters."""
-    with open_desk(settings, connect(settings)) as desk:
+    with open_desk(settings, connect_existing(settings)) as desk:
         found = selection(filters, UNSETTLED).of(desk.office.each())
         if letters:
             dlq_output.print_letters(found, as_json=as_json)
@@ -30,7 +30,7 @@ def show_one(settings: Settings, job_id: str, *, as_json: bool) -> None:
     Raises:
         ConfigurationError: there is none, or there are several.
     """
-    with open_desk(settings, connect(settings)) as desk:
+    with open_desk(settings, connect_existing(settings)) as desk:
         letter = desk.office.look(find_id(desk.office, job_id))
         if letter is None:
             raise ConfigurationError(unknown(job_id))
@@ -39,7 +39,7 @@ def show_one(settings: Settings, job_id: str, *, as_json: bool) -> None:
 
 def show_stats(settings: Settings, *, as_json: bool) -> None:
     """Print counts."""
-    with open_desk(settings, connect(settings)) as desk:
+    with open_desk(settings, connect_existing(settings)) as desk:
         counts: dict[str, Counter[str]] = {"state": Counter(), "kind": Counter(), "tenant": Counter()}
         oldest = now = desk.clock()
         for letter in desk.office.each():
@@ -54,7 +54,7 @@ def show_stats(settings: Settings, *, as_json: bool) -> None:
 
 def discard_some(settings: Settings, filters: Filters, reason: str, *, dry_run: bool, as_json: bool) -> int:
     """Discard letters; returns the exit status."""
-    with open_desk(settings, connect(settings)) as desk, stoppable() as stop:
+    with open_desk(settings, connect_existing(settings)) as desk, stoppable() as stop:
         meant = meant_ids(desk.office, filters, WAITING)
         if dry_run:
             dlq_output.print_plan("discarded", grouped(filter(None, desk.office.look_all(meant))), as_json=as_json)

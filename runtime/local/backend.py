@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from earmark.address import Address
 from earmark.domain import Upload
-from earmark.errors import ConfigurationError, InputFault, InputRejected
+from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
 from earmark.kept_bucket import KeptBucket
 from earmark.ports import Clock, ObjectStore
 from earmark.settings import Settings
@@ -23,6 +23,7 @@ from runtime.local.catalogue import LocalCatalogue
 from runtime.local.object_store import LocalObjectStore
 from runtime.local.queue import DEAD, LocalQueue
 from runtime.local.warehouse import LocalWarehouse
+from runtime.looking import holds_data
 from runtime.worker_name import is_dead, own_name
 
 ROLL_UP_EVERY_S: Final = 30.0
@@ -30,11 +31,18 @@ ROLL_UP_EVERY_S: Final = 30.0
 
 
 def connect_local(settings: Settings, clock: Clock, *, late: bool = False) -> Backend:
-    """Open the data folder, made if need be; raises ``ConfigurationError`` when that cannot be.
+    """Open the data folder, made if need be.
 
     With ``late`` its databases are opened when they are used, so that one that is broken keeps nobody from the others.
+
+    Raises:
+        ConfigurationError: it cannot be made, or not be written.
+        Unavailable: it must exist and does not: whoever starts this again does so until its disk is back.
     """
     data = settings.data
+    if settings.data_must_exist and not holds_data(data):
+        message = f"There is nothing of Earmark in {display(data)}, and EARMARK_DATA_MUST_EXIST is set.  Bring it back."
+        raise Unavailable(message)
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -76,7 +76,7 @@ def serving_metrics(
     thread.start()
     note = Note(Path(settings.data), role, address_of(host, server.server_port))
     try:
-        note.write()
+        note.begin()
         event(_log, "metrics.served", role=role, address=note.address)
         threading.Thread(target=do_all, args=(sample,), name="first-sample", daemon=True).start()
         with doing([note.touch, *sample], every_s=SAMPLE_S):
@@ -103,11 +103,18 @@ class Note:
         self._path = data / FOLDER / quote(own_name(), safe="")
         self._content = json.dumps({"role": role, "address": address})
 
+    def begin(self) -> None:
+        """Write it for the first time, which makes the data folder on a backend that keeps nothing else in it."""
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.write()
+
     def write(self) -> None:
         """Write it whole or not at all; a disk that cannot be written costs nothing but being found."""
         part = self._path.with_name(f".{self._path.name}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Not the data folder, which may be gone with its disk: a new one in its place would hide that.
+            self._path.parent.mkdir(exist_ok=True)
             part.write_text(self._content, encoding="utf-8")
             part.replace(self._path)
         except OSError as error:

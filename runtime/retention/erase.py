@@ -20,7 +20,7 @@ from runtime.erasing.erasure import ContentRequests, tenant_request
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.keeping import wait_for_runs
 from runtime.retention.output import print_json, scope_of
-from runtime.wiring import all_stores, configured_pipeline, connect
+from runtime.wiring import all_stores, configured_pipeline, connect_existing
 
 
 def make_eraser(desk: Desk, pause: Callable[[float], object] = time.sleep) -> tuple[Eraser, ContentRequests]:
@@ -59,7 +59,7 @@ def erase_all(
         message = "Say why with --reason; it is kept in the audit log and the receipt."
         raise ConfigurationError(message)
     _demand_room(out)
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     eraser, contents = make_eraser(desk)
     if reapply:
         requests, reason = came_back(desk, eraser, contents), reason or "erased before"
@@ -135,7 +135,7 @@ def readmit_one(settings: Settings, target: str, tenant: str, reason: str, *, as
     if not reason.strip():
         message = "Say why with --reason; it is kept in the audit log."
         raise ConfigurationError(message)
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     eraser, _ = make_eraser(desk)
     what: str | Place = checked_tenant(tenant) if tenant else ""
     if target:

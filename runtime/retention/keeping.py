@@ -12,7 +12,7 @@ from runtime.backend import ARCHIVE, UPLOADS
 from runtime.dlq.desk import say
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.output import print_json, print_table, scope_of, shown
-from runtime.wiring import connect
+from runtime.wiring import connect, connect_existing
 
 ATTEMPTS: Final = 5
 """Times that an object may be replaced while a hold is set on it."""
@@ -34,7 +34,7 @@ def place_hold(settings: Settings, target: str, prefix: str, tenant: str, reason
 
 def release_hold(settings: Settings, hold_id: str, reason: str, *, as_json: bool) -> int:
     """Release a hold, in the store too unless another one is about the same object."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     hold = desk.holds.release(hold_id, reason, desk.actor)
     if not any(each.scope == hold.scope for each in desk.holds.all() if each.released_at is None):
         set_in_store(desk, hold.scope, held=False)
@@ -102,7 +102,7 @@ def grant_extension(
 
 def withdraw_extension(settings: Settings, extension_id: str, reason: str, *, as_json: bool) -> int:
     """End an extension."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     extension = desk.extensions.withdraw(extension_id, reason, desk.actor)
     if as_json:
         print_json(extension)
@@ -113,7 +113,7 @@ def withdraw_extension(settings: Settings, extension_id: str, reason: str, *, as
 
 def list_keeping(settings: Settings, *, everything: bool, as_json: bool) -> int:
     """Print holds and extensions; without ``everything`` those that count."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     now = desk.clock()
     holds = [each for each in desk.holds.all() if everything or each.released_at is None]
     extensions = [

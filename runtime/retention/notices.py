@@ -7,12 +7,12 @@ from runtime.dlq.desk import say
 from runtime.retention.desk import open_desk
 from runtime.retention.keeping import wait_for_runs
 from runtime.retention.output import print_json, print_table, shown
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 
 def list_notices(settings: Settings, tenant: str, since: datetime | None, *, as_json: bool) -> int:
     """Print notices, the latest first, and who gets none."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     found = sorted(
         desk.notices.all(tenant, since.date() if since else None), key=lambda each: each.digest.id, reverse=True
     )
@@ -38,7 +38,7 @@ def list_notices(settings: Settings, tenant: str, since: datetime | None, *, as_
 
 def bounce_notice(settings: Settings, notice: str, reason: str, *, as_json: bool) -> int:
     """Say that a notice came back."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     suspension = desk.suspensions.bounce(notice, reason, desk.actor)
     wait_for_runs(desk)
     if as_json:
@@ -51,7 +51,7 @@ def bounce_notice(settings: Settings, notice: str, reason: str, *, as_json: bool
 
 def clear_bounce(settings: Settings, tenant: str, reason: str, *, as_json: bool) -> int:
     """Send notices to a customer again."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     suspension = desk.suspensions.clear(tenant, reason, desk.actor)
     if as_json:
         print_json(suspension)

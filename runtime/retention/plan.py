@@ -15,12 +15,12 @@ from runtime import exit_status
 from runtime.dlq.desk import say
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.output import print_json, print_table, shown
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 
 def write_plan(settings: Settings, as_of: datetime | None, out: Path | None, *, as_json: bool) -> int:
     """Make a plan and print its summary."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     plan = desk.make_plan(out, as_of)
     if as_json:
         print_json(told_plan(plan))
@@ -61,7 +61,7 @@ def tell_plan(plan: Plan) -> None:
 
 def apply_plan(settings: Settings, path: Path, reason: str, *, execute: bool, approve: bool, as_json: bool) -> int:
     """Carry out a plan, or say what that would do; returns the exit status."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     applied = apply(desk, path, reason, execute=execute, approve=approve, show=not as_json)
     if as_json:
         print_json(applied)

@@ -27,7 +27,7 @@ from runtime.metrics.of_controller import RETENTION
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.inventory import owners
 from runtime.retention.output import print_json, print_table, scope_of, shown
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 DAY: Final = timedelta(days=1)
 DAY_S: Final = DAY.total_seconds()
@@ -64,7 +64,7 @@ _COUNTED: Final = ("overdue", "orphans", "nobodys", "ghosts")
 
 def show_status(settings: Settings, *, as_json: bool, metrics: bool) -> int:
     """Print how things stand; exit status 3 where there is an alarm."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     health = health_of(desk)
     if metrics:
         sys.stdout.write(exposition(health))
@@ -182,7 +182,7 @@ class Explained(Frozen):
 
 def explain_object(settings: Settings, name: str, *, as_json: bool) -> int:
     """Print what will happen to an object."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     rows = _rows(desk, name)
     if not rows:
         message = f"The catalogue knows no object {name}.  `earmark retention reconcile` finds what was never told of."
@@ -267,7 +267,7 @@ def _sentence(row: CatalogueRow, standing: Standing) -> str:
 
 def fetch_object(settings: Settings, name: str, out: Path) -> int:
     """Write an object as it came to us."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     scope = scope_of(desk.backend, name, "", "")
     out = writable(out, "--out")
     with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:

@@ -22,7 +22,7 @@ from router.tiers import load_tiers
 from runtime.dlq.desk import say
 from runtime.retention.output import print_json, print_table, shown
 from runtime.tenants.tenancy import open_tenants
-from runtime.wiring import connect
+from runtime.wiring import connect, connect_existing
 
 _SHAPES: Final = {
     "name": "a name is 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit",
@@ -37,9 +37,9 @@ LIMITS: Final = ("requests_per_minute", "audio_s_per_day", "concurrent_jobs", "m
 class _Desk:
     """The parts that these commands work with."""
 
-    def __init__(self, settings: Settings, clock: Clock = utc_now) -> None:
+    def __init__(self, settings: Settings, clock: Clock = utc_now, *, existing: bool = False) -> None:
         self.settings, self._clock = settings, clock
-        backend = connect(settings, clock)
+        backend = (connect_existing if existing else connect)(settings, clock)
         self.register, self.keys = TenantRegister(backend.state), Keys(backend.state, clock)
         self.tenants = open_tenants(settings, backend, clock)
         self._audit = AuditTrail(backend.audit, backend.warehouse, clock, hints=backend.state)
@@ -171,7 +171,7 @@ def make_key(settings: Settings, name: str, scopes: str, expires_days: float | N
 
 def list_keys(settings: Settings, name: str, *, as_json: bool) -> None:
     """Print the keys of a customer, the newest last."""
-    desk = _Desk(settings)
+    desk = _Desk(settings, existing=True)
     desk.known(name)
     found = desk.keys.of(name)
     if as_json:
@@ -188,7 +188,7 @@ def revoke_key(settings: Settings, which: str) -> None:
     Raises:
         ConfigurationError: there is no such key.
     """
-    desk = _Desk(settings)
+    desk = _Desk(settings, existing=True)
     read = read_key(which)
     key_id = which if read is None else read[0]
     found = desk.keys.find(key_id)

@@ -38,6 +38,7 @@ from earmark.settings import PREFIX, Settings
 from runtime import exit_status
 from runtime.signals import handled
 from runtime.up.voice import Voice, logs_json
+from runtime.wiring import connect
 
 LOOK_S: Final = 0.2
 """Seconds between looks at the processes."""
@@ -80,7 +81,7 @@ class Role:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603  # our own command
             [*command, *self.arguments],
-            env={**os.environ, **self.environment},
+            env={**os.environ, f"{PREFIX}DATA_MUST_EXIST": "true", **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if self.quiet else None,
             process_group=0,
@@ -173,6 +174,7 @@ def run_up(settings: Settings, *, host: str, port: int, retention: bool) -> int:
     if not _free(host, port):
         message = f"Port {port} of {host} is taken.  Choose another with --port, or 0 for any that is free."
         raise ConfigurationError(message)
+    connect(settings)  # makes the data folder, once: what starts again later must find it
     up = Up(roles(settings, port, host, retention=retention), _command(), drain_s=settings.drain_s, console=console)
     stop = threading.Event()
 

@@ -15,7 +15,7 @@ from runtime.webhooks.desk import WebhookDesk
 from runtime.webhooks.endpoint import WebhookEndpoint
 from runtime.webhooks.parts import make_desk
 from runtime.webhooks.webhook_event import CHOICES, EventType
-from runtime.wiring import connect
+from runtime.wiring import connect, connect_existing
 
 _SHOWN: Final = ("event", "event_type", "subject", "attempt", "status", "outcome", "detail", "took_s")
 
@@ -37,7 +37,7 @@ def add_webhook(settings: Settings, url: str, tenant: str, events: str, *, each_
 
 def list_webhooks(settings: Settings, tenant: str, *, as_json: bool) -> None:
     """Print the webhooks of a customer, or of all."""
-    register = make_desk(settings, connect(settings)).endpoints
+    register = make_desk(settings, connect_existing(settings)).endpoints
     found = register.all(tenant) if tenant else list(register.everybodys())
     if as_json:
         print_json([_fields(each) for each in found])
@@ -53,7 +53,7 @@ def list_webhooks(settings: Settings, tenant: str, *, as_json: bool) -> None:
 
 def list_calls(settings: Settings, identity: str, most: int, *, as_json: bool) -> None:
     """Print what came of the calls of a webhook."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     endpoint = _found(desk, identity)
     rows = desk.deliveries(endpoint.tenant, endpoint.id, most=most)
     if as_json:
@@ -66,7 +66,7 @@ def list_calls(settings: Settings, identity: str, most: int, *, as_json: bool) -
 
 def call_once(settings: Settings, identity: str, *, as_json: bool) -> int:
     """Call a webhook, and print what came of it; returns the exit status."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     row = desk.test(_found(desk, identity))
     if as_json:
         print_json(row.model_dump(mode="json", include={"event", "status", "outcome", "detail", "took_s"}))
@@ -77,7 +77,7 @@ def call_once(settings: Settings, identity: str, *, as_json: bool) -> int:
 
 def tell_again(settings: Settings, identity: str, event: str) -> None:
     """Have an event told once more."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     endpoint = _found(desk, identity)
     if not endpoint.enabled:
         message = (
@@ -98,7 +98,7 @@ def tell_again(settings: Settings, identity: str, event: str) -> None:
 
 def change_secret(settings: Settings, identity: str) -> None:
     """Give a webhook a new secret, and print it."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     changed = desk.rotate(_found(desk, identity), actor_name(settings.actor))
     if changed is None:
         raise _unknown(identity)
@@ -108,7 +108,7 @@ def change_secret(settings: Settings, identity: str) -> None:
 
 def enable_again(settings: Settings, identity: str) -> None:
     """Have a webhook called again."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     if desk.enable(_found(desk, identity), actor_name(settings.actor)) is None:
         raise _unknown(identity)
     say(f"{identity} is called again.")
@@ -116,7 +116,7 @@ def enable_again(settings: Settings, identity: str) -> None:
 
 def remove_webhook(settings: Settings, identity: str) -> None:
     """Have a webhook called no more."""
-    desk = make_desk(settings, connect(settings))
+    desk = make_desk(settings, connect_existing(settings))
     desk.remove(_found(desk, identity), actor_name(settings.actor))
     say(f"{identity} is called no more.")
 

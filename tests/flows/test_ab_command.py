@@ -54,7 +54,8 @@ class Here:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Here:
-    """On an empty data folder."""
+    """On a data folder that is empty yet."""
+    connect(Settings(data=tmp_path / "data"))
     return Here(tmp_path)
 
 
@@ -296,6 +297,7 @@ def test_the_real_command(tmp_path: Path) -> None:
         with contextlib.suppress(BrokenPipeError):
             left.stdin.close()
         assert b"Traceback" not in left.stderr.read()
+    earmark.run("init")
     wrong = earmark.run("ab", "status", "nobody")
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 1)
     assert wrong.stderr.startswith("earmark: There is no experiment 'nobody'.")

@@ -396,6 +396,7 @@ def test_answers_of_the_fallback_are_reviewed_as_its_own(tmp_path: Path) -> None
 
 def test_reviews_are_fitted(tmp_path: Path) -> None:
     """Those of the model that is set; without any, it says how to make some."""
+    connect(Settings(data=tmp_path / "data"))
     with pytest.raises(ConfigurationError, match="earmark review"):
         run("calibrate", "--from-reviews")
     rows = []

@@ -103,6 +103,7 @@ def test_help_config_and_reports(earmark: Command) -> None:
 @pytest.mark.slow
 def test_doctor_finds_this_installation_sound(earmark: Command) -> None:
     """Everything needed works here; what is optional and missing says what it is for."""
+    earmark.run("init")
     ended = earmark.run("doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(ended.stdout)}
     assert ended.returncode == 0, ended.stdout

@@ -205,13 +205,16 @@ def test_words_that_are_wrong(here: Here) -> None:
 
 def test_the_real_command_says_so_in_one_line(tmp_path: Path) -> None:
     """An unknown id ends with status 2 and no traceback."""
-    ended = Command(tmp_path / "data").run("dlq", "show", "ffff")
+    earmark = Command(tmp_path / "data")
+    earmark.run("init")
+    ended = earmark.run("dlq", "show", "ffff")
     assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
     assert ended.stderr.startswith("earmark: There is no dead letter 'ffff'.")
 
 
 def test_texts_for_people(here: Here) -> None:
     """Groups, letters, one letter, a plan and counts without JSON; filters by time, class and tenant."""
+    connect(Settings(data=here.data))
     assert here.told("list") == "No dead letters.\n"
     here.bury("a")
     listed = here.told("list", "--since", "1h", "--kind", "not_audio", "--model", "scripted")

@@ -157,6 +157,22 @@ def test_a_router_here_feeds_what_is_left_to_it(tmp_path: Path, monkeypatch: pyt
     assert (fed.state, fed.queued) == (BatchState.FED, 1)
 
 
+def test_whoever_queues_a_batch_tells_of_each_job(tmp_path: Path) -> None:
+    """The router in its log, as the API does; the command at its terminal, for whoever asks for it, and not else."""
+    heard, quiet, asked = (tmp_path / name for name in ("heard", "quiet", "asked"))
+    for number, folder in enumerate((heard, quiet, asked)):
+        folder.mkdir()
+        for other in range(2):
+            (folder / f"{other}.wav").write_bytes(WAV + bytes([number, other]))
+    earmark = Command(tmp_path / "data", synchronous="NORMAL", log_format="json")
+    assert earmark.run("submit", heard, "--no-feed").returncode == 0
+    router = earmark.run("route", "--until-empty")
+    assert (router.returncode, router.stderr.count('"job.queued"')) == (0, 2), router.stderr
+    assert "job.queued" not in earmark.run("submit", quiet).stderr
+    talking = Command(tmp_path / "data", synchronous="NORMAL", log_format="json", log_level="info")
+    assert talking.run("submit", asked).stderr.count('"job.queued"') == 2
+
+
 def test_a_prefix_is_fed_by_any_router(tmp_path: Path) -> None:
     """So that nothing is said about machines."""
     sent = Command(tmp_path / "data").run("submit", "uploads/default/", "--no-feed")

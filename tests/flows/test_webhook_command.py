@@ -59,6 +59,7 @@ def test_from_adding_to_removing(earmark: Command) -> None:
 )
 def test_wrong_usage_is_told(earmark: Command, arguments: tuple[str, ...], told: str) -> None:
     """With what to do about it, and without a trace."""
+    earmark.run("init")
     ran = earmark.run("webhook", *arguments)
     assert (ran.returncode, told in ran.stderr) == (2, True), ran.stderr
     assert "Traceback" not in ran.stderr

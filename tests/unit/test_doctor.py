@@ -13,6 +13,7 @@ from earmark.settings import Settings
 from runtime import doctor, exit_status
 from runtime.needs import NEEDS
 from runtime.pulse import Pulse
+from runtime.wiring import connect
 from runtime.worker_name import own_name
 from workers.model_process import ModelProcess
 
@@ -37,6 +38,12 @@ def without_models(monkeypatch: pytest.MonkeyPatch) -> None:
         return None if name in MODEL_PACKAGES else find(name, package)
 
     monkeypatch.setattr(importlib.util, "find_spec", found)
+
+
+@pytest.fixture(autouse=True)
+def begun(tmp_path: Path) -> None:
+    """A data folder in use."""
+    connect(Settings(data=tmp_path))
 
 
 def look(capsys: pytest.CaptureFixture[str], settings: Settings, **given: bool) -> tuple[int, dict[str, Any]]:

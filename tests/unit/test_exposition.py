@@ -192,3 +192,13 @@ def test_a_folder_that_cannot_be_written_costs_only_being_found(tmp_path: Path, 
 def test_an_address_is_one_that_can_be_called(host: str, address: str) -> None:
     """What listens everywhere is called here."""
     assert address_of(host, 9) == address
+
+
+def test_a_note_makes_no_data_folder_but_at_the_start(tmp_path: Path) -> None:
+    """Later its disk is away, and a new folder in its place would hide that."""
+    data = tmp_path / "data"
+    note = Note(data, Server.API, "127.0.0.1:1")
+    note.touch()
+    assert not data.exists()
+    note.begin()
+    assert list((data / "metrics").iterdir())

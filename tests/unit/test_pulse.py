@@ -53,3 +53,16 @@ def test_the_command_answers_for_a_probe(tmp_path: Path, age_s: float | None, st
         os.utime(file, (time.time() - age_s, time.time() - age_s))
     result = CliRunner().invoke(app, ["alive"], env={"EARMARK_DATA": str(tmp_path)})
     assert result.exit_code == status, result.output
+
+
+def test_a_folder_that_goes_is_not_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made when a worker begins; later its disk is away, and a new one in its place would hide that."""
+    monkeypatch.setattr("runtime.pulse.BEAT_S", 0.0)
+    data, away = tmp_path / "data", tmp_path / "away"
+    with Pulse(data, own_name()) as pulse:
+        data.rename(away)
+        pulse.beat()
+        assert not data.exists()
+        away.rename(data)
+        pulse.beat()
+        assert [each.worker for each in heard(data)] == [own_name()]
