@@ -31,6 +31,18 @@ PROXIES: Final = "EARMARK_API_PROXIES"
 LOCATION: Final = "EARMARK_GCP_LOCATION"
 ENDPOINT: Final = "EARMARK_GCP_PUBSUB_ENDPOINT"
 REGION: Final = re.compile(r"[a-z]+-[a-z]+[0-9]+")
+PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f]*")
+SHAPES: Final = {
+    "EARMARK_GCP_PROJECT": (re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"), "a project's id"),
+    "EARMARK_GCP_PREFIX": (
+        re.compile(r"[a-z][a-z0-9-]{0,16}[a-z0-9]"),
+        "a prefix: 2 to 18 small letters, digits, hyphens",
+    ),
+    "EARMARK_GCP_LOCATION": (REGION, "a region, as europe-west4"),
+}
+"""Settings that become names in the manifests, and what they are; as infra/terraform has them."""
+REGISTRY: Final = re.compile(r"[a-z0-9.-]+(/[a-z0-9._-]+)+")
+APPLY: Final = "Write it anew: terraform output -json regions, after an apply."
 NO_DIGEST: Final = "sha256:" + "0" * 64
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 IMAGES: Final = ("api", "router", "controller", "retention", "worker", "worker-gpu", "vllm")
@@ -104,7 +116,7 @@ def read_digests(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         name, _, digest = line.partition(" ")
         if name not in IMAGES or not DIGEST.fullmatch(digest.strip()):
-            message = f"{line!r} is not one of {', '.join(IMAGES)} and its digest"
+            message = f"{line!r} is not one of {', '.join(IMAGES)} and its digest.  Write it anew: push.sh REGISTRY"
             raise ValueError(message)
         found[name] = digest.strip()
     return found
@@ -149,8 +161,46 @@ def component(region: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     return head + yaml.safe_dump(made, sort_keys=False, width=120)
 
 
+def read_region(text: str, name: str | None) -> dict[str, Any]:
+    """One region of what ``terraform output -json regions`` printed, with what is needed of it.
+
+    Raises:
+        ValueError: it is no such output, has no such region, or a value cannot be a name in the manifests.
+    """
+    regions = json.loads(text)
+    if not isinstance(regions, dict) or name not in regions:
+        there = ", ".join(sorted(regions)) if isinstance(regions, dict) else "none"
+        message = f"there is no region {name!r}; there are {there}"
+        raise ValueError(message)
+    region: dict[str, Any] = regions[name]
+    settings = region.get("settings") if isinstance(region, dict) else None
+    if not isinstance(settings, dict) or not isinstance(region.get("service_accounts", {}), dict):
+        message = f"region {name} has no settings.  {APPLY}"
+        raise ValueError(message)  # noqa: TRY004  # what is wrong is a file
+    if not region.get("address"):
+        message = f"region {name} has no address of the API.  {APPLY}"
+        raise ValueError(message)
+    for key, (shape, what) in SHAPES.items():
+        if not shape.fullmatch(str(settings.get(key, ""))):
+            message = f"{key} of region {name} is {settings.get(key)!r}, and not {what}.  {APPLY}"
+            raise ValueError(message)
+    for key, value in {**settings, **region.get("service_accounts", {})}.items():
+        if not PLAIN.fullmatch(f"{key}{value}"):
+            message = f"{key} of region {name} has a line break or control character in it: {value!r}.  {APPLY}"
+            raise ValueError(message)
+    if not REGISTRY.fullmatch(str(region.get("registry", ""))):
+        message = f"registry of region {name} is {region.get('registry')!r}, and no registry's name.  {APPLY}"
+        raise ValueError(message)
+    try:
+        ipaddress.ip_address(region["address"])
+    except ValueError:
+        message = f"address of region {name} is {region['address']!r}, and no IP address.  {APPLY}"
+        raise ValueError(message) from None
+    return region
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Write the files of one environment."""
+    """Write the files of one environment; ends with status 2 where a file cannot be read or says what cannot be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("environment", choices=sorted(each.name for each in (HERE / "overlays").iterdir()))
     parser.add_argument("regions", type=Path, nargs="?", help="what `terraform output -json regions` printed")
@@ -159,14 +209,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--into", type=Path, help="another folder than the environment's")
     given = parser.parse_args(arguments)
     region: Mapping[str, Any] = NOWHERE
-    if given.regions is not None:
-        regions = json.loads(given.regions.read_text(encoding="utf-8"))
-        if given.region not in regions:
-            parser.error(f"there is no region {given.region!r}; there are {', '.join(sorted(regions))}")
-        region = regions[given.region]
-        if not region.get("address"):
-            parser.error(f"{given.regions} names no address of the API: apply Terraform, and write the file anew")
-    digests = read_digests(given.digests.read_text(encoding="utf-8")) if given.digests is not None else {}
+    digests: Mapping[str, str] = {}
+    source = given.regions
+    try:
+        if given.regions is not None:
+            region = read_region(given.regions.read_text(encoding="utf-8"), given.region)
+        if given.digests is not None:
+            source = given.digests
+            digests = read_digests(given.digests.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        parser.error(f"{source}: no JSON, {error}.  {APPLY}")
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"{source}: cannot be read: {error}")
+    except ValueError as error:
+        parser.error(f"{source}: {error}")
     folder = given.into or HERE / "overlays" / given.environment / "place"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kustomization.yaml").write_text(component(region, digests), encoding="utf-8")

@@ -31,7 +31,7 @@ def test_every_command_names_the_regions_namespace(page: str) -> None:
     """Whichever region it is: the namespace has the prefix's name, and the second region another one."""
     namespaces = set(re.findall(r"kubectl -n (\S+)", (DOCS / page).read_text(encoding="utf-8")))
     assert "$NS" in namespaces
-    assert namespaces <= {"$NS", "gmp-system"}
+    assert namespaces <= {"$NS", "gmp-system", "custom-metrics"}, "these two are the same in each cluster"
 
 
 def test_the_runbooks_lead_to_the_cluster_that_an_alert_names(tmp_path: Path) -> None:

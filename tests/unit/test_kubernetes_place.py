@@ -149,3 +149,43 @@ def test_what_is_no_digest_is_refused(place: ModuleType, line: str) -> None:
     """Neither a tag nor an image that nobody has."""
     with pytest.raises(ValueError, match="digest"):
         place.read_digests(line)
+
+
+def changed(**settings: str) -> str:
+    """The regions, with other settings of the one there is."""
+    region = REGIONS["europe-west4"]
+    return json.dumps({"europe-west4": region | {"settings": {**region["settings"], **settings}}})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("regions", "digests", "said"),
+    [
+        ('{"europe-west4": ', "", "no JSON"),
+        ("[]", "", "there are none"),
+        ('{"europe-west4": []}', "", "has no settings"),
+        (json.dumps({"europe-west4": REGIONS["europe-west4"] | {"address": "203.0.113"}}), "", "no IP address"),
+        (json.dumps({"europe-west4": REGIONS["europe-west4"] | {"registry": "a b"}}), "", "no registry's name"),
+        (changed(EARMARK_GCP_PREFIX="Bad_Prefix\nx: y"), "", "EARMARK_GCP_PREFIX"),
+        (changed(EARMARK_GCP_PREFIX="e"), "", "EARMARK_GCP_PREFIX"),
+        (changed(EARMARK_GCP_PROJECT="acme_audio"), "", "EARMARK_GCP_PROJECT"),
+        (changed(EARMARK_GCP_LOCATION="EU"), "", "EARMARK_GCP_LOCATION"),
+        (changed(EARMARK_MODEL="a\nEARMARK_BACKEND=local"), "", "line break"),
+        (json.dumps(REGIONS), "api latest", "push.sh"),
+        (json.dumps(REGIONS), None, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    place: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], regions: str, digests: str | None, said: str
+) -> None:
+    """With the file's name and what to do, status 2, and nothing written."""
+    (tmp_path / "regions.json").write_text(regions, encoding="utf-8")
+    if digests is not None:
+        (tmp_path / "digests.txt").write_text(digests, encoding="utf-8")
+    files = [str(tmp_path / "regions.json"), "europe-west4", str(tmp_path / "digests.txt")]
+    with pytest.raises(SystemExit) as ended:
+        place.main(["prod", *files, "--into", str(tmp_path / "made")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert str(tmp_path / ("digests.txt" if digests != "" else "regions.json")) in told
+    assert not (tmp_path / "made").exists()

@@ -18,6 +18,7 @@ from tests.kubernetes import (
     ROOT,
     Object,
     base_objects,
+    compose,
     env_file,
     name_of,
     of_kind,
@@ -192,6 +193,46 @@ def test_a_component_wants_no_secret_that_another_has() -> None:
     assert {name.removeprefix("earmark-") for names in wanted.values() for name in names} == set(
         local("modules/region", "secret_readers")
     )
+
+
+def test_the_other_way_runs_the_same_worker() -> None:
+    """The command for Cloud Run sets what the component `gpu` does, and asks for what there is and a worker needs."""
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^gcloud run worker-pools deploy (?:.*\\\n)+.*$", page, re.MULTILINE)
+    said = dict(pair.split("=", 1) for each in re.findall(r"--set-env-vars=(\S+)", command) for pair in each.split(","))
+    assert said.items() >= env_file(FOLDER / "components" / "gpu" / "settings.env").items()
+    assert set(said) <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    [cpu] = re.findall(r"--cpu=(\d+)", command)
+    [memory] = re.findall(r"--memory=(\d+)Gi", command)
+    assert int(memory) <= {"4": 16, "6": 24, "8": 32}[cpu], "Cloud Run refuses more"
+    worker = yaml.safe_load((FOLDER / "components" / "gpu" / "worker.yaml").read_text(encoding="utf-8"))
+    limits = worker["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert int(memory) >= int(limits["memory"].removesuffix("Gi"))
+
+
+def test_pages_name_no_setting_of_the_pools_that_there_is_not() -> None:
+    """The driver is chosen in one place, for all of them."""
+    pools = (ROOT / "infra" / "terraform" / "modules" / "workers" / "pools.tf").read_text(encoding="utf-8")
+    assert 'gpu_driver_version = "LATEST"' in pools
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert "pools' `gpu_driver_version`" not in page
+
+
+@pytest.mark.parametrize("component", ["gpu", "vllm"])
+def test_whoever_asks_for_a_gpu_is_let_onto_its_machines(tmp_path: Path, component: str) -> None:
+    """Terraform taints every pool with GPUs, and those that are spot a second time."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    asking = 0
+    for each, spec in pods(compose(tmp_path, [component])):
+        if any("nvidia.com/gpu" in box["resources"].get("limits", {}) for box in spec["containers"]):
+            asking += 1
+            borne = {(one["key"], one["effect"]) for one in spec["tolerations"]}
+            wanted = {("nvidia.com/gpu", "NoSchedule")}
+            if spec["nodeSelector"]["earmark/role"] == "worker-low":
+                wanted.add(("cloud.google.com/gke-spot", "NoSchedule"))
+            assert wanted <= borne, name_of(each)
+    assert asking
 
 
 def test_the_fleet_fits_its_machines() -> None:

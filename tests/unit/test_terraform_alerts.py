@@ -36,8 +36,11 @@ def test_whoever_is_to_be_told_is_told() -> None:
         "rule": f"${{local.channels[{severity}]}}",
         "unreachable": "${local.channels.page}",
         "dead_letters": "${var.notification_channels}",
+        "failed": "${var.notification_channels}",
+        "missed": "${var.notification_channels}",
     }
-    assert value("modules/lanes", told["dead_letters"]) == "${module.monitoring.ticket_channels}"
+    for folder in ("modules/lanes", "modules/scheduler"):
+        assert value(folder, "${var.notification_channels}") == "${module.monitoring.ticket_channels}"
     [budget] = resources("google_billing_budget")
     assert "${local.channels.ticket}" in str(budget.body)
 
@@ -49,12 +52,62 @@ def test_every_alert_names_its_runbook() -> None:
     assert document["content"] == "${local.documents[each.key]}"
     assert "Runbook: ${local.runbooks[key]}" in str(local("modules/monitoring", "documents"))
     for each in resources("google_monitoring_alert_policy"):
-        assert re.search(r"docs/[\w-]+\.md|local\.documents", str(each.inner("documentation"))), each.where
         [document] = each.inner("documentation")
         [link] = document["dynamic"]
-        page = "local.runbooks[each.key]" if each.name == "rule" else f'"{link_page(document)}"'
+        page = {"rule": "local.runbooks[each.key]", **CLOCK}.get(each.name) or f'"{link_page(document)}"'
+        if each.name in CLOCK:
+            assert "Runbook: ${each.value.runbook}" in document["content"], each.where
         assert link['"links"']["for_each"] == f'${{var.documents_url == "" ? [] : [{page}]}}', each.where
         assert value(each.folder, "${var.documents_url}") == "${var.documents_url}", each.where
+
+
+CLOCK = {"failed": "each.value.runbook", "missed": "each.value.runbook"}
+"""Alerts about jobs by the clock: each job names its page."""
+
+
+def test_whatever_runs_by_the_clock_is_missed() -> None:
+    """Each job has both alerts, by the names that Cloud Run gives it, and a section with all that somebody asks."""
+    [clock] = [body for _, _, module, body in calls() if module == "scheduler"]
+    page = (ROOT / "docs/runbooks.md").read_text(encoding="utf-8")
+    parts = re.split(r"^### (.+)$", page, flags=re.MULTILINE)
+    titles = (re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in parts[1::2])
+    sections = dict(zip(titles, parts[2::2], strict=True))
+    for job in clock["jobs"].values():
+        document, _, section = bare(job["runbook"]).partition("#")
+        assert document == "docs/runbooks.md"
+        for question in ("**Customers**", "**Look**", "**Do**", "**Over**"):
+            assert question in sections[section].split("\n## ")[0], question
+    made = {
+        each.name: each for each in resources("google_monitoring_alert_policy") if each.folder == "modules/scheduler"
+    }
+    assert {name: each.body["for_each"] for name, each in made.items()} == dict.fromkeys(CLOCK, "${var.jobs}")
+    [job] = resources("google_cloud_run_v2_job")
+    assert job.text("name") == "${var.prefix}-${each.key}"
+    series = str(local("modules/scheduler", "executions"))
+    for part in ("run_googleapis_com:job_completed_execution_count", "${var.prefix}-${name}", "${var.region}"):
+        assert part in series
+    asked = {
+        name: str(each.inner("conditions")[0]["condition_prometheus_query_language"]) for name, each in made.items()
+    }
+    assert "failed" in asked["failed"]
+    assert "succeeded" in asked["missed"]
+    assert "vector(0)) < 0.5" in asked["missed"], "a job that nothing starts leaves no series at all"
+
+
+def test_no_condition_stands_beside_one_of_promql() -> None:
+    """Cloud Monitoring takes one for a policy, so one rule for an alert and severity."""
+    for each in resources("google_monitoring_alert_policy"):
+        if each.folder != "modules/monitoring":
+            conditions = each.body["conditions"]
+            assert len(conditions) == 1 or "prometheus" not in str(conditions), each.where
+    named = [
+        (rule["alert"], rule["labels"]["severity"])
+        for path in sorted((ROOT / "infra/prometheus").glob("*.rules.yml"))
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+    assert len(named) == len(set(named))
 
 
 def link_page(document: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from tests.terraform_files import ROOT, TERRAFORM, Block, blocks, document, local
 from tests.terraform_values import calls
@@ -38,7 +39,6 @@ FIXED = {
     "modules/monitoring": {"evaluation_interval_s"},
     "modules/network": {"name"},
     "modules/project": {"audited"},
-    "modules/scheduler": {"reports_from"},
 }
 """Variables that have one value wherever Earmark runs, which only a change of the module changes."""
 
@@ -104,6 +104,32 @@ def test_pages_reach_somebody(environment: str) -> None:
     [pages] = [each for each in blocks("variable") if (each.folder, each.name) == (f"envs/{environment}", "pages")]
     [module] = [each['"earmark"'] for each in document(TERRAFORM / "envs" / environment)["module"]]
     assert "default" not in pages.body or "var.tickets" in module["pages"]
+
+
+def test_production_tells_somebody() -> None:
+    """Neither list may be left out, and an empty one is refused: the budget and all tickets go to the second."""
+    asked = {each.name: each for each in blocks("variable") if each.folder == "envs/prod"}
+    for name, condition in {
+        "pages": "${length(var.pages) + length(var.page_channels) > 0}",
+        "tickets": "${length(var.tickets) > 0}",
+    }.items():
+        assert "default" not in asked[name].body
+        assert asked[name].inner("validation")[0]["condition"] == condition
+
+
+def test_what_scales_in_production_may_read_what_it_scales_by() -> None:
+    """The overlay and Terraform name the same way; the other is a choice of both."""
+    overlay = yaml.safe_load((ROOT / "infra/kubernetes/overlays/prod/kustomization.yaml").read_text(encoding="utf-8"))
+    assert "../../components/scaling-hpa" in overlay["components"]
+    [asked] = [each for each in blocks("variable") if (each.folder, each.name) == ("envs/prod", "metric_readers")]
+    adapter = "custom-metrics/custom-metrics-stackdriver-adapter"
+    assert [each.strip('"') for each in asked.body["default"]] == [adapter]
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    walk = page[page.index("## Into the cluster") : page.index("## A new version")]
+    assert adapter in walk
+    assert re.search(
+        r"kubectl apply -f https://raw\.githubusercontent\.com/GoogleCloudPlatform/k8s-stackdriver/[0-9a-f]{40}/", walk
+    )
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

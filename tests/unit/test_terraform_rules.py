@@ -110,9 +110,10 @@ def test_grants_follow_every_subscription(module: str) -> None:
 
 @pytest.mark.parametrize("each", resources("google_pubsub_topic"), ids=ids)
 def test_messages_stay_in_their_region(each: Block) -> None:
-    """On disk and on their way."""
+    """On disk and on their way, but for what Cloud Storage publishes, from where nobody knows."""
     [policy] = each.inner("message_storage_policy")
-    assert policy["enforce_in_transit"] is True
+    assert policy["enforce_in_transit"] in (True, '${each.key != "uploads"}')
+    assert (policy["enforce_in_transit"] is True) is (each.folder != "modules/events")
     assert policy["allowed_persistence_regions"] == "${var.storage_regions}"
 
 
@@ -150,6 +151,54 @@ def test_nobody_rules_the_project() -> None:
     assert not overruling
     broad = {"roles/owner", "roles/editor", "roles/storage.admin", "roles/bigquery.admin", "roles/pubsub.admin"}
     assert not [each.where for each in resources() if each.text("role") in broad]
+
+
+@pytest.mark.parametrize("each", resources("google_project_iam_member"), ids=ids)
+def test_no_region_takes_the_grants_of_others_along(each: Block) -> None:
+    """What a region grants on the project is for accounts of its own: the same member and role is one grant for all."""
+    if each.folder != "modules/earmark":
+        assert re.fullmatch(r"\$\{google_service_account\.\w+(\[each\.key\])?\.member\}", str(each.text("member")))
+
+
+@pytest.mark.parametrize("each", resources("google_service_account", "google_project_iam_custom_role"), ids=ids)
+def test_names_of_a_region_have_its_prefix(each: Block) -> None:
+    """Two regions share a project, and no account; roles of ours are the project's, once."""
+    if each.kind == "google_service_account":
+        assert str(each.text("account_id")).startswith("${var.prefix}-")
+    else:
+        assert each.folder == "modules/project"
+
+
+def test_machines_with_gpus_take_only_who_asks_for_one() -> None:
+    """GKE taints them by itself only where other pools are there first; as it does, and first."""
+    [pool] = resources("google_container_node_pool")
+    taints = [
+        one for each in pool.inner("node_config")[0]["dynamic"] for kind, one in each.items() if bare(kind) == "taint"
+    ]
+    assert [each["for_each"] for each in taints] == [
+        '${each.value.gpu == "" ? [] : ["gpu"]}',
+        '${each.value.spot ? ["spot"] : []}',
+    ]
+    [gpu] = taints[0]["content"]
+    assert [bare(gpu[key]) for key in ("key", "value", "effect")] == ["nvidia.com/gpu", "present", "NO_SCHEDULE"]
+
+
+def test_nothing_is_asked_of_gke_that_it_no_longer_has() -> None:
+    """Its own look for vulnerable packages is over."""
+    [cluster] = resources("google_container_cluster")
+    [posture] = cluster.inner("security_posture_config")
+    assert bare(posture["vulnerability_mode"]) == "VULNERABILITY_DISABLED"
+
+
+def test_reports_begin_when_they_can() -> None:
+    """A day that has begun is refused: some days after the plan that makes them, and no plan after that moves it."""
+    [report] = resources("google_storage_insights_report_config")
+    [start] = report.inner("frequency_options")[0]["start_date"]
+    assert all("timeadd(plantimestamp()," in start[part] for part in ("year", "month", "day"))
+    assert "${frequency_options[0].start_date}" in str(report.inner("lifecycle")[0]["ignore_changes"])
+    [options] = report.inner("object_metadata_report_options")
+    fields = {bare(each) for each in options["metadata_fields"]}
+    assert {"project", "bucket", "name", "generation", "size", "timeCreated", "contentType", "temporaryHold"} == fields
 
 
 def test_no_account_has_a_key() -> None:

@@ -68,7 +68,7 @@ variable "lease_s" {
 }
 
 variable "metric_readers" {
-  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
+  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator, or custom-metrics/custom-metrics-stackdriver-adapter for scaling-hpa."
   type        = list(string)
   default     = []
 }

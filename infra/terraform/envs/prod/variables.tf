@@ -26,9 +26,13 @@ variable "documents_url" {
 }
 
 variable "tickets" {
-  description = "Mail addresses that are told of what can wait until morning."
+  description = "Mail addresses that are told of what can wait until morning, and of the budget."
   type        = list(string)
-  default     = []
+
+  validation {
+    condition     = length(var.tickets) > 0
+    error_message = "Somebody must be told: alerts and the budget without an address tell nobody."
+  }
 }
 
 variable "billing_account" {
@@ -42,8 +46,13 @@ variable "billing_account" {
 }
 
 variable "pages" {
-  description = "Mail addresses that are told of what must not wait."
+  description = "Mail addresses that are told of what must not wait; empty only with page_channels."
   type        = list(string)
+
+  validation {
+    condition     = length(var.pages) + length(var.page_channels) > 0
+    error_message = "Somebody must be woken: an address in pages, or a channel in page_channels."
+  }
 }
 
 variable "page_channels" {
@@ -71,9 +80,9 @@ variable "lease_s" {
 }
 
 variable "metric_readers" {
-  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
+  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator, or custom-metrics/custom-metrics-stackdriver-adapter for scaling-hpa."
   type        = list(string)
-  default     = []
+  default     = ["custom-metrics/custom-metrics-stackdriver-adapter"]
 }
 
 variable "inventory_reports" {

@@ -3,7 +3,9 @@
 locals {
   # Its Kubernetes service account, in later versions of GKE and in earlier ones.
   evaluators = toset(["rule-evaluator", "collector"])
-  gmp_system = "principal://iam.googleapis.com/projects/${module.project.number}/locations/global/workloadIdentityPools/${var.project_id}.svc.id.goog/subject/ns/gmp-system/sa"
+
+  # One pool of identities for all clusters of a project: a namespace and name in one of them is the same in each.
+  pods = "principal://iam.googleapis.com/projects/${module.project.number}/locations/global/workloadIdentityPools/${var.project_id}.svc.id.goog/subject/ns"
 }
 
 resource "google_project_iam_member" "records_from" {
@@ -11,7 +13,7 @@ resource "google_project_iam_member" "records_from" {
 
   project = var.project_id
   role    = "roles/monitoring.viewer"
-  member  = "${local.gmp_system}/${each.key}"
+  member  = "${local.pods}/gmp-system/sa/${each.key}"
 
   # The pool of identities is made with the first cluster.
   depends_on = [module.region]
@@ -22,7 +24,7 @@ resource "google_project_iam_member" "records" {
 
   project = var.project_id
   role    = "roles/monitoring.metricWriter"
-  member  = "${local.gmp_system}/${each.key}"
+  member  = "${local.pods}/gmp-system/sa/${each.key}"
 
   depends_on = [module.region]
 }

@@ -39,7 +39,6 @@ module "region" {
   for_each = var.regions
 
   project_id            = var.project_id
-  project_number        = module.project.number
   environment           = var.environment
   region                = each.key
   prefix                = each.value.prefix
@@ -58,7 +57,6 @@ module "region" {
   log_days              = var.log_days
   operators             = var.operators
   analysts              = var.analysts
-  metric_readers        = var.metric_readers
   inventory_reports     = var.inventory_reports
   audit_locked          = var.audit_locked
   disposable            = var.disposable

@@ -162,15 +162,25 @@ variable "analysts" {
 }
 
 variable "metric_readers" {
-  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
+  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator, or custom-metrics/custom-metrics-stackdriver-adapter for scaling-hpa."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for name in var.metric_readers : can(regex("^[a-z0-9-]+/[a-z0-9-]+$", name))])
+    error_message = "A Kubernetes service account is named NAMESPACE/NAME, as keda/keda-operator."
+  }
 }
 
 variable "inventory_reports" {
   description = "Whether Cloud Storage lists the uploads once a day, for buckets that are too large to list."
   type        = bool
   default     = false
+
+  validation {
+    condition     = !var.inventory_reports || var.image != "" || anytrue([for region in var.regions : region.image != null])
+    error_message = "Reports are made with what runs by the clock, which wants an image."
+  }
 }
 
 variable "audit_locked" {

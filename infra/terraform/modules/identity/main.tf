@@ -55,11 +55,3 @@ resource "google_project_iam_member" "reads_metrics" {
   role    = "roles/monitoring.viewer"
   member  = google_service_account.main[each.key].member
 }
-
-resource "google_project_iam_member" "scales" {
-  for_each = toset(var.metric_readers)
-
-  project = var.project_id
-  role    = "roles/monitoring.viewer"
-  member  = "principal://iam.googleapis.com/projects/${var.project_number}/locations/global/workloadIdentityPools/${var.workload_pool}/subject/ns/${split("/", each.key)[0]}/sa/${split("/", each.key)[1]}"
-}

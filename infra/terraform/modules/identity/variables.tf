@@ -8,8 +8,8 @@ variable "prefix" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,17}$", var.prefix))
-    error_message = "The prefix has 2 to 18 small letters, digits and hyphens: a service account's name has 30 at most."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,16}[a-z0-9]$", var.prefix))
+    error_message = "The prefix has 2 to 18 small letters, digits and hyphens, none at its end: a service account's name has 30 at most."
   }
 }
 
@@ -37,17 +37,6 @@ variable "acted_as" {
   description = "People, as IAM members, who may act as a component, by its name: operators as the tool for dead letters."
   type        = map(list(string))
   default     = {}
-}
-
-variable "metric_readers" {
-  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by: keda/keda-operator."
-  type        = list(string)
-  default     = []
-}
-
-variable "project_number" {
-  description = "Number of the project."
-  type        = string
 }
 
 variable "workload_pool" {

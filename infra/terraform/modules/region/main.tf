@@ -16,16 +16,14 @@ module "keys" {
 module "identity" {
   source = "../identity"
 
-  project_id     = var.project_id
-  project_number = var.project_number
-  prefix         = var.prefix
-  workload_pool  = module.workers.workload_pool
-  components     = local.components
-  queries        = local.everybody
-  signs          = ["api"]
-  reads_metrics  = ["api", "controller", "dlq", "worker-high", "worker-low"]
-  acted_as       = { dlq = var.operators }
-  metric_readers = var.metric_readers
+  project_id    = var.project_id
+  prefix        = var.prefix
+  workload_pool = module.workers.workload_pool
+  components    = local.components
+  queries       = local.everybody
+  signs         = ["api"]
+  reads_metrics = ["api", "controller", "dlq", "worker-high", "worker-low"]
+  acted_as      = { dlq = var.operators }
 }
 
 module "lanes" {

@@ -17,8 +17,9 @@ resource "google_artifact_registry_repository" "main" {
     id     = "keep-the-last"
     action = "KEEP"
 
+    # Of each image.  A push makes about three: the image, what it was built from, and the index of both.
     most_recent_versions {
-      keep_count = 20
+      keep_count = 100
     }
   }
 
@@ -63,11 +64,15 @@ module "scheduler" {
   environment = local.settings
   disposable  = var.disposable
 
+  notification_channels = var.notification_channels
+  documents_url         = var.documents_url
+
   jobs = {
     reconcile = {
       arguments = ["route", "--reconcile", "gs://${module.buckets.names["uploads"]}/"]
       schedule  = "30 3 * * *"
       account   = module.identity.emails["router"]
+      runbook   = "docs/runbooks.md#reconcile-failed-or-did-not-run"
       timeout_s = 14400
     }
   }

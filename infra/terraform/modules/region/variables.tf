@@ -3,11 +3,6 @@ variable "project_id" {
   type        = string
 }
 
-variable "project_number" {
-  description = "Its number."
-  type        = string
-}
-
 variable "environment" {
   description = "Label of everything: dev, prod."
   type        = string
@@ -28,8 +23,8 @@ variable "prefix" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,17}$", var.prefix))
-    error_message = "The prefix has 2 to 18 small letters, digits and hyphens: a service account's name has 30 at most."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,16}[a-z0-9]$", var.prefix))
+    error_message = "The prefix has 2 to 18 small letters, digits and hyphens, none at its end: a service account's name has 30 at most."
   }
 }
 
@@ -109,11 +104,6 @@ variable "analysts" {
   type        = list(string)
 }
 
-variable "metric_readers" {
-  description = "Kubernetes service accounts, as NAMESPACE/NAME, that read metrics to scale by."
-  type        = list(string)
-}
-
 variable "inventory_reports" {
   description = "Whether Cloud Storage lists the uploads once a day, for buckets that are too large to list."
   type        = bool
@@ -130,7 +120,7 @@ variable "disposable" {
 }
 
 variable "notification_channels" {
-  description = "Whom alerts about dead letters are sent to."
+  description = "Whom alerts about dead letters, and about what runs by the clock, are sent to."
   type        = list(string)
 }
 

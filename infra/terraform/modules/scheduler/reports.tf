@@ -8,10 +8,11 @@ resource "google_storage_insights_report_config" "main" {
   frequency_options {
     frequency = "DAILY"
 
+    # Cloud Storage takes no day that has begun.  Two days after the plan that makes it; a later plan leaves it.
     start_date {
-      year  = tonumber(split("-", var.reports_from)[0])
-      month = tonumber(split("-", var.reports_from)[1])
-      day   = tonumber(split("-", var.reports_from)[2])
+      year  = tonumber(formatdate("YYYY", timeadd(plantimestamp(), "48h")))
+      month = tonumber(formatdate("M", timeadd(plantimestamp(), "48h")))
+      day   = tonumber(formatdate("D", timeadd(plantimestamp(), "48h")))
     }
 
     end_date {
@@ -27,9 +28,9 @@ resource "google_storage_insights_report_config" "main" {
     record_separator = "\n"
   }
 
-  # What `earmark retention reconcile BUCKET --report` reads.
+  # What `earmark retention reconcile BUCKET --report` reads, and `project`, without which Cloud Storage makes no report.
   object_metadata_report_options {
-    metadata_fields = ["bucket", "name", "generation", "size", "timeCreated", "contentType", "temporaryHold"]
+    metadata_fields = ["project", "bucket", "name", "generation", "size", "timeCreated", "contentType", "temporaryHold"]
 
     storage_filters {
       bucket = each.key
@@ -39,6 +40,10 @@ resource "google_storage_insights_report_config" "main" {
       bucket           = var.reports_bucket
       destination_path = "inventories/${each.key}"
     }
+  }
+
+  lifecycle {
+    ignore_changes = [frequency_options[0].start_date]
   }
 
   depends_on = [google_storage_bucket_iam_member.lists, google_storage_bucket_iam_member.reports]

@@ -50,14 +50,25 @@ variable "environment" {
 }
 
 variable "jobs" {
-  description = "What is run, by name: the arguments of `earmark`, when (cron, UTC), as which account (its address), for how long at most, and with how much memory."
+  description = "What is run, by name: the arguments of `earmark`, when (cron, UTC, each day), as which account (its address), the section of the runbooks that its alerts name, for how long at most, and with how much memory."
   type = map(object({
     arguments = list(string)
     schedule  = string
     account   = string
+    runbook   = string
     timeout_s = optional(number, 3600)
     memory    = optional(string, "1Gi")
   }))
+}
+
+variable "notification_channels" {
+  description = "Whom it is told that a job failed, or did not run."
+  type        = list(string)
+}
+
+variable "documents_url" {
+  description = "Where docs/ can be read, for the alerts' links; empty = they name the page's path only."
+  type        = string
 }
 
 variable "reports" {
@@ -76,12 +87,6 @@ variable "reports_bucket" {
   description = "Bucket that the reports are written to, below inventories/: one that forgets by itself, for they name customers' files."
   type        = string
   default     = ""
-}
-
-variable "reports_from" {
-  description = "First day of the reports, as YYYY-MM-DD."
-  type        = string
-  default     = "2026-01-01"
 }
 
 variable "disposable" {

@@ -59,7 +59,7 @@ resource "google_container_cluster" "main" {
 
   security_posture_config {
     mode               = "BASIC"
-    vulnerability_mode = "VULNERABILITY_BASIC"
+    vulnerability_mode = "VULNERABILITY_DISABLED" # GKE no longer scans images; Artifact Registry can
   }
 
   secret_manager_config {

@@ -73,6 +73,18 @@ resource "google_container_node_pool" "main" {
       }
     }
 
+    # GKE adds this one by itself only where another pool without GPUs is there already, and all are made at once.  Key,
+    # value and effect are GKE's own, and it comes first as GKE's does, so that no plan sees a difference.
+    dynamic "taint" {
+      for_each = each.value.gpu == "" ? [] : ["gpu"]
+
+      content {
+        key    = "nvidia.com/gpu"
+        value  = "present"
+        effect = "NO_SCHEDULE"
+      }
+    }
+
     dynamic "taint" {
       for_each = each.value.spot ? ["spot"] : []
 

@@ -21,3 +21,23 @@ run "plans" {
     error_message = "A region lacks a bucket."
   }
 }
+
+run "somebody_is_told" {
+  command = plan
+
+  variables {
+    tickets = []
+  }
+
+  expect_failures = [var.tickets]
+}
+
+run "somebody_is_woken" {
+  command = plan
+
+  variables {
+    pages = []
+  }
+
+  expect_failures = [var.pages]
+}

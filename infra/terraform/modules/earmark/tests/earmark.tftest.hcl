@@ -77,3 +77,14 @@ run "an_image_by_its_tag" {
 
   expect_failures = [var.image]
 }
+
+run "reports_without_what_makes_them" {
+  command = plan
+
+  variables {
+    image             = ""
+    inventory_reports = true
+  }
+
+  expect_failures = [var.inventory_reports]
+}
