@@ -1,5 +1,7 @@
 """``Fleet``: the simulated workers of one lane and the jobs they serve, first come first served, one at a time each."""
 
+import math
+import operator
 from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
@@ -41,8 +43,7 @@ class Fleet:
         """Take the lane and its policy, its arrivals, and the seconds of a worker for a second of audio."""
         self._name, self._lane, self._machines, self._rate = name, lane, machines, rate
         self._at_s, self._audio_s = arrivals.at_s, arrivals.audio_s
-        self.tally = Tally(lane.target_s)
-        self.gpu_s = 0.0
+        self.tally = Tally(lane.target_s, len(arrivals))
         self.lost = 0
         """Workers that were taken away from outside."""
         self.fallback_jobs = 0
@@ -51,6 +52,8 @@ class Fleet:
         """A heap: when each worker is free, and its number; one that starts is free once it is there."""
         self._workers: dict[int, _Worker] = {}
         self._made = 0
+        self._stays: list[tuple[float, float]] = []
+        """Of machines that have gone: when each was asked for, and when it was gone."""
         self._deaths: list[tuple[float, int]] = []
         self._leaving: list[tuple[float, int]] = []
         """When machines that were let go have gone, and their region."""
@@ -90,7 +93,7 @@ class Fleet:
         if self._returned:
             return
         free, workers, at, audio = self._free, self._workers, self._at_s, self._audio_s
-        place, count, rate, tally = self._head, len(self._at_s), self._rate, self.tally.count
+        place, count, rate, took = self._head, len(self._at_s), self._rate, self.tally.took_s
         heard_s = queued_s = 0.0
         while free and place < count:
             arrived = at[place]
@@ -102,7 +105,7 @@ class Fleet:
             finish = start + length * rate
             heapreplace(free, (finish, number))
             workers[number].job = place
-            tally(finish - arrived)
+            took[place] = finish - arrived
             heard_s += length
             queued_s += start - arrived
             place += 1
@@ -158,12 +161,16 @@ class Fleet:
             settled=self._settled(now_s, hand) if rows else None,
         )
 
-    def close(self, now_s: float) -> None:
-        """The end: machines are paid for until now; jobs that nobody began are never answered."""
-        for number in list(self._workers):
-            self._end(number, now_s, now_s)
-        for _ in range(len(self._returned) + len(self._at_s) - self._head):
-            self.tally.give_up()
+    @property
+    def answered_s(self) -> float:
+        """When the last of the jobs that were begun is answered; 0 = none was."""
+        answers = map(operator.add, self._at_s, self.tally.took_s)
+        return max((at_s for at_s in answers if not math.isnan(at_s)), default=0.0)
+
+    def gpu_s(self, end_s: float) -> float:
+        """Seconds of machines that are paid for until an end: those that are there then, and what others had before."""
+        stays = [*self._stays, *((each.asked_s, NEVER) for each in self._workers.values())]
+        return math.fsum(max(0.0, min(gone_s, end_s) - asked_s) for asked_s, gone_s in stays)
 
     def _begin_any(self, until_s: float, now_s: float = NEVER, usd: float = 0.0) -> bool:
         """Begin the job that is next, one that comes again before others; False where none begins in time."""
@@ -193,13 +200,13 @@ class Fleet:
         if helped:
             self.fallback_jobs += 1
             self.fallback_usd += price
-            self.tally.count(given_s + circumstances.fallback_s - arrived)
+            self.tally.took_s[place] = given_s + circumstances.fallback_s - arrived
             return True
         self._begun.heard_audio_s += length
         finish = start + length * self._rate
         heapreplace(self._free, (finish, number))
         self._workers[number].job = place
-        self.tally.count(finish - arrived)
+        self.tally.took_s[place] = finish - arrived
         return True
 
     def _start(self, now_s: float, region: int) -> None:
@@ -237,7 +244,7 @@ class Fleet:
         if place is None:
             return
         length, arrived = self._audio_s[place], self._at_s[place]
-        self.tally.count(finish_s - arrived, -1)
+        self.tally.took_s[place] = math.nan
         self._begun.jobs -= 1
         self._begun.audio_s -= length
         self._begun.heard_audio_s -= length
@@ -246,7 +253,7 @@ class Fleet:
 
     def _end(self, number: int, now_s: float, gone_s: float) -> None:
         worker = self._workers.pop(number)
-        self.gpu_s += gone_s - worker.asked_s
+        self._stays.append((worker.asked_s, gone_s))
         if gone_s > now_s:
             heappush(self._leaving, (gone_s, worker.region))
         else:

@@ -18,7 +18,7 @@ class LaneOutcome:
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None
-    """Seconds from arrival to answer, right to 4 %; ``None`` = that job was not answered, or there were no jobs."""
+    """Seconds from arrival to answer, each of one job; ``None`` = it was not answered, or there were no jobs."""
     gpu_hours: float
     gpu_usd: float
     fallback_jobs: int
@@ -46,7 +46,7 @@ class Outcome:
     """What scaled."""
     lanes: Mapping[Lane, LaneOutcome]
     seconds: float
-    """Of the trace, until the last job was done or the simulation ended; GPU hours are counted for as long."""
+    """Of the trace, until the last answer or the end of the simulation; GPU hours are counted for as long."""
 
     @property
     def gpu_hours(self) -> float:

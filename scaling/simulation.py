@@ -52,26 +52,31 @@ class Simulation:
         """Play it."""
         now_s, rows_s, looks = 0.0, -NEVER, 0
         end_s = self._trace.end_s
+        latest_s = end_s + AFTER_S
         while True:
             rows = now_s - rows_s >= self._policy.rows_every_s - 1e-9
             rows_s = now_s if rows else rows_s
             self._scale(now_s, rows=rows)
             next_s = min(each.next_job_s for each in self._fleets.values())
             busy = any(each.busy(now_s) for each in self._fleets.values())
-            if (next_s == NEVER and not busy) or now_s > end_s + AFTER_S:
+            if next_s == NEVER and not busy:
+                done_s = max(each.answered_s for each in self._fleets.values())
+                if done_s <= now_s:
+                    break
+            if now_s >= latest_s:
+                done_s = latest_s
                 break
             if busy or next_s <= now_s or any(each.holds(now_s) for each in self._weather.unseen):
                 self._busy_s = now_s
             step_s = self._quiet_s(now_s, next_s) if rows else self._policy.every_s
-            self._pass(now_s, now_s + step_s)
-            now_s += step_s
+            until_s = min(now_s + step_s, latest_s)
+            self._pass(now_s, until_s)
+            now_s = until_s
             looks += 1
             if looks % PROGRESS_EVERY == 0:
                 progress(min(1.0, now_s / end_s) if end_s else 1.0)
         progress(1.0)
-        for fleet in self._fleets.values():
-            fleet.close(now_s)
-        return Outcome(name, {lane: self._outcome(lane) for lane in Lane}, now_s)
+        return Outcome(name, {lane: self._outcome(lane, done_s) for lane in Lane}, done_s)
 
     def _quiet_s(self, now_s: float, next_s: float) -> float:
         """Seconds until the next look of which anything can come; those before it are left out.
@@ -153,18 +158,19 @@ class Simulation:
             for fleet in self._fleets.values() if lost else ():
                 fleet.lose_region(now_s, 0)
 
-    def _outcome(self, lane: Lane) -> LaneOutcome:
+    def _outcome(self, lane: Lane, end_s: float) -> LaneOutcome:
         fleet, prices = self._fleets[lane], self._policy.simulation
-        hours = fleet.gpu_s / HOUR_S
+        hours = fleet.gpu_s(end_s) / HOUR_S
         usd = prices.spot_usd_per_gpu_hour if self._policy.lanes[lane].spot else prices.usd_per_gpu_hour
         tally = fleet.tally
+        p50_s, p95_s, p99_s = tally.quantiles(0.50, 0.95, 0.99)
         return LaneOutcome(
-            jobs=tally.jobs,
+            jobs=len(tally.took_s),
             late=tally.late,
             unanswered=tally.unanswered,
-            p50_s=tally.quantile(0.50),
-            p95_s=tally.quantile(0.95),
-            p99_s=tally.quantile(0.99),
+            p50_s=p50_s,
+            p95_s=p95_s,
+            p99_s=p99_s,
             gpu_hours=hours,
             gpu_usd=hours * (usd or 0.0),
             fallback_jobs=fleet.fallback_jobs,

@@ -39,9 +39,17 @@ class ScalingLook:
         wanted = ", ".join(f"{lane} {each.wanted}" for lane, each in fresh.items())
         if kept is None:
             minutes = FRESH.total_seconds() / 60
+            asked = ", ".join(f"{lane} {each.workers}" for lane, each in fresh.items())
+            why = (
+                ""
+                if asked == wanted
+                else "  It cannot know how many run, so it begins with those of the policy's "
+                "`blind` and changes their number from there."
+            )
             self._tell(
                 f"scaling: no controller has asked for workers in the last {minutes:.0f} minutes.  "
-                f"The figures are those of one that begins now; its lanes need: {wanted}."
+                f"The figures are those of one that begins now: it would ask for {asked}, and lanes need: {wanted}."
+                f"{why}"
             )
             return fresh
         silent = self._clock() - kept.at > 2 * AGAIN

@@ -69,6 +69,11 @@ def as_json(choice: Choice) -> dict[str, Any]:
     }
 
 
+def unmeasured(choice: Choice, missing: str) -> str:
+    """A line that there are no rows, where some were looked for; empty = there are, or all was given."""
+    return f"Nothing was measured.  {missing}\n" if missing and choice.measured is not None else ""
+
+
 def print_json(choice: Choice) -> None:
     """Print all of it."""
     sys.stdout.write(json.dumps(as_json(choice), indent=1) + "\n")

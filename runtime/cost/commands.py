@@ -129,6 +129,7 @@ def break_even(
     from runtime.cost import choice_output as cost_choice_output  # noqa: PLC0415  # keeps `earmark --help` quick
     from runtime.cost.assumed import Given  # noqa: PLC0415  # same
     from runtime.cost.comparing import Question, choose  # noqa: PLC0415  # same
+    from runtime.cost.measured import TooFewRows  # noqa: PLC0415  # same
     from runtime.looking import nothing_there  # noqa: PLC0415  # same
     from runtime.wiring import connect  # noqa: PLC0415  # same
 
@@ -169,9 +170,11 @@ def break_even(
     )
     settings = _settings()
     missing = nothing_there(settings)
-    if missing:
-        sys.stderr.write(f"{missing}\n")
-    choice = choose(settings, None if missing else connect(settings).warehouse, question, utc_now())
+    try:
+        choice = choose(settings, None if missing else connect(settings).warehouse, question, utc_now())
+    except TooFewRows as error:
+        raise TooFewRows(f"{error}  {missing}".rstrip()) from None
+    sys.stderr.write(cost_choice_output.unmeasured(choice, missing))
     (cost_choice_output.print_json if as_json else cost_choice_output.print_text)(choice)
 
 

@@ -20,6 +20,10 @@ PROVIDED: Final = "openai_compatible"
 _DAY_S: Final = 86_400.0
 
 
+class TooFewRows(ConfigurationError):
+    """What is asked about has to be measured, and cannot be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the primary did on one kind of hardware, warm jobs alone."""
@@ -61,7 +65,7 @@ class Measured:
         """Seconds of inference for a second of audio on a machine.
 
         Raises:
-            ConfigurationError: too few jobs were heard there to say.
+            TooFewRows: too few jobs were heard there to say.
         """
         found = [each for each in self.heard if each.machine == machine]
         jobs, audio_s = sum(each.jobs for each in found), sum(each.audio_s for each in found)
@@ -70,14 +74,14 @@ class Measured:
                 f"Too few rows: {jobs} jobs{self._whose} were heard on the machine {machine}, and a figure needs "
                 f"{LEAST_JOBS}.  {self._there(machine)}"
             )
-            raise ConfigurationError(message)
+            raise TooFewRows(message)
         return sum(each.predict_s for each in found) / audio_s
 
     def machines_heard(self) -> list[str]:
         """Machines on which enough was heard.
 
         Raises:
-            ConfigurationError: there are none.
+            TooFewRows: there are none.
         """
         jobs: dict[str, int] = {}
         for each in self.heard:
@@ -89,7 +93,7 @@ class Measured:
                 f"Too few rows: a figure needs {LEAST_JOBS} jobs{self._whose} heard on one machine.  "
                 f"{self._there('MACHINE')}"
             )
-            raise ConfigurationError(message)
+            raise TooFewRows(message)
         return found
 
     @property
@@ -116,13 +120,13 @@ class Measured:
         return self.answers / self.span.total_seconds() * _DAY_S
 
     def check_answers(self, what: str, option: str) -> None:
-        """Raise ``ConfigurationError`` where there are too few answers to say what a job is like."""
+        """Raise ``TooFewRows`` where there are too few answers to say what a job is like."""
         if self.answers < LEAST_JOBS:
             message = (
                 f"Too few rows: {self.answers} jobs{self._whose} have an answer, and {what} needs {LEAST_JOBS} of "
                 f"them.  Run more jobs, widen --since, or give {option}."
             )
-            raise ConfigurationError(message)
+            raise TooFewRows(message)
 
 
 def measure(

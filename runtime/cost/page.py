@@ -3,6 +3,7 @@
 import io
 import re
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, time
@@ -12,10 +13,10 @@ from typing import Final
 
 from earmark.settings import Settings
 from runtime.cost.assumed import Given
-from runtime.cost.choice_output import print_text
+from runtime.cost.choice_output import print_text, unmeasured
 from runtime.cost.comparing import Question, choose
 from runtime.cost.prices import Price, load_prices
-from runtime.wiring import connect
+from runtime.looking import nothing_there
 
 PAGE: Final = Path("docs/cost.md")
 GIVEN: Final = {"--gpu": "l4", "--predict-s-per-audio-s": "0.02", "--audio-s-per-job": "60", "--fallback-share": "0.1"}
@@ -34,8 +35,10 @@ def example() -> str:
     )
     words = shlex.join(word for option in GIVEN.items() for word in option)
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as printed:
-        settings = Settings(data=Path(folder))
-        print_text(choose(settings, connect(settings).warehouse, question, _day()))
+        settings = Settings(data=Path(folder) / "earmark-data")
+        choice = choose(settings, None, question, _day())
+        sys.stdout.write(unmeasured(choice, nothing_there(settings)).replace(str(settings.data), settings.data.name))
+        print_text(choice)
     shown = "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
     return f"```\n$ earmark cost break-even {words}\n{shown}\n```"
 

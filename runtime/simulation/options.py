@@ -1,6 +1,7 @@
 """``Options``: what ``earmark simulate`` was asked for, and what that makes of the policy and the weather."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,21 @@ class Options:
             hides_length=self.hide_lengths,
             hides_queue=self.hide_queue,
         )
+
+    def vain(self, end_s: float, done_s: float) -> Iterator[str]:
+        """Spans that changed nothing, as they begin when all is done.
+
+        Args:
+            end_s: when the last job arrives, in seconds of the trace.
+            done_s: when the last way to scale has answered all of them, or gives up.
+        """
+        spans = [*(("--lose-region", each) for each in self.lose_region), *(("--unseen", each) for each in self.unseen)]
+        for option, text in spans:
+            if _span(option, text).at_s >= done_s:
+                yield (
+                    f"{option} {text} changed nothing: the trace ends at {end_s:,.0f} s, and by {done_s:,.0f} s "
+                    "all was over.  Is AT in seconds from its first arrival?"
+                )
 
     def applied(self, path: Path | None) -> Policy:
         """The policy with what was asked for in it.

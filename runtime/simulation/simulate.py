@@ -64,7 +64,8 @@ def play(path: Path | None, options: Options, *, as_json: bool, quiet: bool) -> 
         only = (OURS, HELPED, DEPTH, *((MATCHED,) if options.match else ()), FIXED)
         outcomes = list(compare(read.trace, policy, weather, peers, only=only, progress=note))
     _tell_faults(read)
-    sys.stderr.writelines(f"{warning}\n" for warning in reckoned.warnings)
+    done_s = max(each.seconds for each in outcomes)
+    sys.stderr.writelines(f"{each}\n" for each in (*options.vain(read.trace.end_s, done_s), *reckoned.warnings))
     if as_json:
         _print_json(read, reckoned, peers, outcomes)
     else:
@@ -224,4 +225,4 @@ def _p99(found: LaneOutcome) -> str:
 def _seconds(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,.2f} s" if value < 10 else f"{value:,.0f} s"  # noqa: PLR2004  # two digits or none
+    return f"{value:,.3f} s" if value < 10 else f"{value:,.0f} s"  # noqa: PLR2004  # as JSON has it, or whole ones

@@ -291,15 +291,20 @@ def test_what_cannot_be_is_refused(
 def test_a_folder_that_is_not_there_is_told_of_and_not_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where all is given nothing is missed."""
+    """Where something had to be measured; where all is given, or a word is wrong, that is no matter."""
     given = ["--gpu", "l4", "--predict-s-per-audio-s", "0.02", "--audio-s-per-job", "60", "--fallback-share", "0.1"]
-    for words, status in ((given, 0), (["--gpu", "l4"], 2)):
+    for words, status, missed in (
+        (given, 0, True),
+        ([*given, "--fallback-usd-per-job", "0.01"], 0, False),
+        (["--gpu", "l4"], 2, True),
+        (["--gpu", "nope"], 2, False),
+    ):
         monkeypatch.setenv("EARMARK_DATA", str(tmp_path / "typo"))
         monkeypatch.setattr("sys.argv", ["earmark", "cost", "break-even", *words])
         with pytest.raises(SystemExit) as ended:
             main()
         assert int(ended.value.code or 0) == status
-        assert "There is no data folder" in capsys.readouterr().err
+        assert ("There is no data folder" in capsys.readouterr().err) is missed
     assert not (tmp_path / "typo").exists()
 
 

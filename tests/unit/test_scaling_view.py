@@ -351,6 +351,16 @@ def test_a_look_where_no_controller_runs(place: Place, tmp_path: Path) -> None:
     assert list(place.backend.state.scan("scaling/")) == []
 
 
+def test_a_look_explains_a_blind_start(place: Place, tmp_path: Path) -> None:
+    """With nothing to do it shows more than lanes need, and names both numbers."""
+    told: list[str] = []
+    found = ScalingLook(Settings(data=tmp_path), place.backend, place.clock, told.append)()
+    shown = {lane: each.workers for lane, each in found.items()}
+    assert shown == {lane: max(each.floor, each.blind) for lane, each in POLICY.lanes.items()}
+    assert f"it would ask for high {shown[Lane.HIGH]}, low {shown[Lane.LOW]}, and lanes need: high 1, low 0." in told[0]
+    assert "`blind`" in told[0]
+
+
 def test_it_opens_from_settings(tmp_path: Path) -> None:
     """Promises come from the settings; without a fallback there is no money for one; a wrong policy is said at once."""
     settings = Settings(data=tmp_path, sla_low_s=1200.0)

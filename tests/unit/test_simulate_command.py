@@ -107,6 +107,16 @@ def test_prices_are_those_of_the_price_lists_with_their_dates(trace: Path, tmp_p
     assert "usd_per_gpu_hour 9 (a, 2020-01-01); spot_usd_per_gpu_hour 2 (given)" in told.stdout
 
 
+@pytest.mark.parametrize("option", ["--lose-region", "--unseen"])
+def test_a_span_behind_the_end_is_told(trace: Path, option: str) -> None:
+    """By its option, with the end of the trace; one within it is not."""
+    result = earmark("--trace", str(trace), "--json", option, "1e9:1e9", option, "600:60")
+    assert result.exit_code == 0
+    end_s = json.loads(result.stdout)["seconds"]
+    assert f"{option} 1e9:1e9 changed nothing: the trace ends at {end_s:,.0f} s" in result.stderr
+    assert "600:60" not in result.stderr
+
+
 def test_jobs_that_nobody_answers_are_told(tmp_path: Path) -> None:
     """Counted in JSON, named below the table, with no latency that nobody saw."""
     path = tmp_path / "never.jsonl"
