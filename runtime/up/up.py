@@ -37,6 +37,7 @@ from earmark.errors import ConfigurationError
 from earmark.settings import PREFIX, Settings
 from runtime import exit_status
 from runtime.signals import handled
+from runtime.up.alone import alone
 from runtime.up.voice import Voice, logs_json
 from runtime.wiring import connect
 
@@ -183,8 +184,8 @@ def run_up(settings: Settings, *, host: str, port: int, retention: bool) -> int:
             up.hurry()
         stop.set()
 
-    threading.Thread(target=_tell, args=(host, port, stop, Voice(console)), name="ready", daemon=True).start()
-    with handled(ask):
+    with alone(settings.data), handled(ask):
+        threading.Thread(target=_tell, args=(host, port, stop, Voice(console)), name="ready", daemon=True).start()
         return up.run(stop)
 
 
