@@ -36,11 +36,7 @@ class Settings(Watching, Costing, Cloud):
         "local", description="Which adapters are used: `local` is one machine, `gcp` is Google Cloud."
     )
     data: Path = Field(Path("earmark-data"), description="Folder of everything the local backend keeps.")
-    data_must_exist: bool = Field(
-        default=False,
-        description="Nothing starts where `data` holds nothing of Earmark, as when its disk is not mounted; "
-        "else it is made.  `earmark up` sets this for what it starts.",
-    )
+    data_must_exist: bool = Field(default=False, description="Nothing starts where `data` holds nothing of Earmark.")
     model: str = Field("listener", description="The primary model, a name from `workers/models`.")
     model_path: str = Field(
         "", description="Where the model's weights are: a folder, or a name on the hub; for models that ship without."

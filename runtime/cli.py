@@ -117,7 +117,8 @@ def route(
     """
     from runtime.routing import command as routing  # noqa: PLC0415
 
-    settings = _settings(default_level="warning").settings
+    lasts = not paths and reconcile is None  # the router, whose log tells of each job as those of API and workers do
+    settings = _settings(default_level="info" if lasts else "warning").settings
     if paths and reconcile is not None:
         message = "Name files or --reconcile, not both."
         raise ConfigurationError(message)

@@ -20,11 +20,12 @@ ALERTS: Final = {
     "EarmarkWorkerStuck": 1800.0,
     "EarmarkPartUnseen": 300.0,
     "EarmarkWebhooksLate": 900.0,
+    "EarmarkDiskFull": 1_073_741_824.0,
     "EarmarkSpendHigh": 0.8,
     "EarmarkDeadLetterOld": 259_200.0,
     "EarmarkRetentionNotRunning": 90_000.0,
 }
-"""From which value on each of these alerts fires, as ``infra/prometheus`` has them; a test compares."""
+"""Above which value, or below it, each of these alerts fires, as ``infra/prometheus`` has them; a test compares."""
 OLDEST_S: Final = {"high": 60.0, "low": 1200.0}
 """The same of ``EarmarkOldestWaiting``, by lane."""
 

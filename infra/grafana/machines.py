@@ -6,6 +6,7 @@ from infra.grafana.board import Colour, Kind, Panel, Prometheus, Row
 from infra.grafana.limits import ALERTS, line_at
 from infra.grafana.promql import LANE, a_minute, highest, mean, quantile, rate, series, share, summed
 from runtime.metrics import of_api as api
+from runtime.metrics import of_controller as controller
 from runtime.metrics import of_workers as worker
 
 NO_GPU: Final = "No GPU"
@@ -89,6 +90,20 @@ MODELS: Final = Row(
             width=5,
             most=1,
             empty=NO_GPU,
+        ),
+        Panel(
+            "Free on the disk of the data folder",
+            "Below the red line readiness fails; on Google Cloud no disk lasts, and there is nothing to show.",
+            Kind.LINES,
+            (
+                Prometheus(f"min({series(controller.DISK_FREE)})", "free"),
+                Prometheus(highest(controller.DISK), "in all"),
+            ),
+            unit="bytes",
+            width=24,
+            height=6,
+            limits=line_at(ALERTS["EarmarkDiskFull"]),
+            runbook="EarmarkDiskFull",
         ),
     ),
 )

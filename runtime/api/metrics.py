@@ -41,6 +41,7 @@ class ApiMetrics:
         for route, method in routes:
             for each in _CLASSES:
                 self.requests.labels(route, method, each)
+            self.seconds.labels(route, method)
 
     def page(self) -> bytes:
         """Everything, as Prometheus reads it."""

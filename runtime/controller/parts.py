@@ -11,6 +11,7 @@ from earmark.settings import Settings
 from runtime.backend import Backend
 from runtime.cascading import make_spend
 from runtime.controller.controller import Figure, Part
+from runtime.controller.disk import look_at_disk
 from runtime.controller.scaling_look import ScalingLook
 from runtime.controller.scaling_view import open_scaling
 from runtime.dlq.waiting_letters import WaitingLetters
@@ -32,7 +33,7 @@ LETTERS_WITHIN_S: Final = 60.0
 """The first look reads every letter."""
 WEBHOOKS_EVERY_S: Final = {"local": 0.0, "gcp": 60.0}
 """The same of the webhooks' outbox, of which each endpoint's folder is listed."""
-QUEUES, LETTERS, SPEND, RETENTION, SCALING, WEBHOOKS = PART.values
+QUEUES, LETTERS, SPEND, RETENTION, SCALING, WEBHOOKS, DISK = PART.values
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def open_parts(
             return [Figure(metric, value) for metric, value in figures_of(health_of(desk))]
 
         name = settings.backend
-        yield [
+        parts = [
             Part(QUEUES, lambda: list(_queues(backend)), within_s=QUEUES_WITHIN_S),
             Part(SPEND, spent),
             Part(SCALING, lambda: list(scaling())),
@@ -86,6 +87,9 @@ def open_parts(
             Part(RETENTION, retention, RETENTION_EVERY_S[name], RETENTION_WITHIN_S),
             Part(WEBHOOKS, lambda: _webhooks(Outbox(backend.state), clock), WEBHOOKS_EVERY_S[name]),
         ]
+        if name == "local":  # elsewhere nothing lasts on a disk
+            parts.append(Part(DISK, lambda: look_at_disk(settings.data)))
+        yield parts
 
 
 def _queues(backend: Backend) -> Iterator[Figure]:

@@ -1,5 +1,6 @@
 """``Problem``: every error of the API as problem details (RFC 9457), with what a client can do about it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,10 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from earmark.errors import ConfigurationError, InputFault, InputRejected, Unavailable
-from earmark.log import masked
+from earmark.log import event, masked
+from earmark.trace import current
 from runtime.endpoints.customer_words import for_customer, remedy_for
 from runtime.endpoints.problem_examples import example_of
 
+_log = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_S: Final = 5
 """Seconds after which a client may ask again when a part of the system is away."""
@@ -128,6 +131,8 @@ def add_problems(app: FastAPI) -> None:
 
 def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101  # registered for it alone, as are those below
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _tell(request, error, error.detail)
     return _answer(request, error)
 
 
@@ -137,10 +142,10 @@ def _rejected(request: Request, error: Exception) -> JSONResponse:
 
 
 def _unavailable(request: Request, error: Exception) -> JSONResponse:
-    del error  # says which part, which is ours to know
     detail = "A part of the service cannot be reached at the moment."
     headers = {"Retry-After": str(RETRY_S)}
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, "Try again in a moment.", headers=headers)
+    _tell(request, problem, str(error))  # which part it is, and why, is ours to know
     return _answer(request, problem)
 
 
@@ -171,16 +176,34 @@ def _methods(request: Request) -> list[str]:
 
 
 def _broken(request: Request, error: Exception) -> JSONResponse:
-    del error  # is in the log
     detail = "Something went wrong here; it was logged."
-    return _answer(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail))
+    problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
+    _tell(request, problem, f"{type(error).__name__}: {error}")
+    return _answer(request, problem)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     """The same for what nobody foresaw; the server ends the connection after it, and whoever uses it must know."""
     response = _broken(request, error)
     response.headers["Connection"] = "close"
+    context = current()
+    if context is not None:
+        response.headers["X-Request-Id"] = context.trace_id  # it is answered outside of what names it
     return response
+
+
+def _tell(request: Request, problem: Problem, error: str) -> None:
+    """One line of the log for a request that failed for a fault of ours, below the id that its answer has."""
+    event(
+        _log,
+        "request.failed",
+        level=logging.WARNING,
+        method=request.method,
+        route=getattr(request.scope.get("route"), "path", "unmatched"),
+        status=problem.status,
+        kind=problem.kind,
+        error=error[:_CHARS],
+    )
 
 
 def _answer(request: Request, problem: Problem) -> JSONResponse:

@@ -50,7 +50,7 @@ STATE: Final = Label("state", "of a breaker", ("closed", "open", "half_open"))
 GPU: Final = Label("gpu", "number of the GPU on its machine")
 QUEUE: Final = Label("queue", "a queue", (*Lane, "dead"))
 PART: Final = Label(
-    "part", "what was looked at", ("queues", "dead_letters", "spend", "retention", "scaling", "webhooks")
+    "part", "what was looked at", ("queues", "dead_letters", "spend", "retention", "scaling", "webhooks", "disk")
 )
 OUTCOME: Final = Label("outcome", "what became of a call", ("delivered", "retrying", "given_up", "disabled"))
 FATE: Final = Label("fate", "what became of an upload", tuple(Fate))

@@ -55,6 +55,12 @@ WEBHOOK_OLDEST: Final = _controller(
     "seconds",
     "For how long the longest due call of a customer's server has not been made; 0 when none is due.",
 )
+DISK_FREE: Final = _controller(
+    "earmark_disk_free_bytes",
+    "bytes",
+    "What is free on the disk of the data folder; not told with the backend `gcp`, where no disk lasts.",
+)
+DISK: Final = _controller("earmark_disk_bytes", "bytes", "How large that disk is.")
 LOOKED: Final = _controller(
     "earmark_controller_looked_timestamp_seconds",
     "seconds",
@@ -91,6 +97,8 @@ OF_CONTROLLER: Final = (
     SERVICE_S,
     FAILOVER,
     WEBHOOK_OLDEST,
+    DISK_FREE,
+    DISK,
     LOOKED,
     *RETENTION,
 )

@@ -1,5 +1,6 @@
 """What the service says of itself."""
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -141,6 +142,15 @@ def test_figures_name_routes_and_no_customers(api: ApiWorld) -> None:
     assert any('method="other"' in line for line in lines)
     assert "acme" not in page.text
     assert made not in page.text
+
+
+def test_every_route_has_its_figures_before_its_first_request(api: ApiWorld) -> None:
+    """So that a burst right after the start is an increase and no new series."""
+    page = api.anybody().get("/metrics").text
+    counted = set(re.findall(r'earmark_api_requests_total\{(method="\w+",route="[^"]+"),', page))
+    timed = set(re.findall(r'earmark_api_request_seconds_count\{(method="\w+",route="[^"]+")\} 0', page))
+    assert 'method="POST",route="/v1/analyses"' in timed
+    assert timed == counted
 
 
 def test_prometheus_is_told_of_the_api_and_of_every_process_on_its_data(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from router.dead_letters.changes import Terms, bury, discard
 from router.dead_letters.letters import FOLDER, Letters
 from runtime import exit_status
 from runtime.controller.controller import Controller, Figure, Part, Seen
+from runtime.controller.disk import look_at_disk
 from runtime.controller.failover_flag import FailoverFlag
 from runtime.controller.parts import open_parts
 from runtime.controller.process import look_once
@@ -187,10 +188,26 @@ def test_a_machine_shows_every_figure_of_the_catalogue(settings: Settings) -> No
     assert looking.value("earmark_fallback_cap_dollars") == 7
     assert looking.value("earmark_retention_stopped") == 0
     assert looking.value("earmark_desired_workers", lane="high") is not None
+    assert 0 < (looking.value("earmark_disk_free_bytes") or 0) <= (looking.value("earmark_disk_bytes") or 0)
     shown = {family.name for family in looking.registry.collect()}
     unseen_yet = {"earmark_scaling_service_seconds"}
     assert {metric.name for metric in OF_CONTROLLER} - shown <= unseen_yet
     assert all(metric.kind is Kind.GAUGE for metric in OF_CONTROLLER)
+
+
+def test_a_disk_that_cannot_be_looked_at_has_no_figure(tmp_path: Path) -> None:
+    """And is said to be unseen; a figure of another disk would be worse than none."""
+    looking = Looking(Part("disk", lambda: look_at_disk(tmp_path / "gone")))
+    assert looking.look()["disk"].why.startswith("unavailable: the disk of ")
+    assert looking.value("earmark_disk_free_bytes") is None
+
+
+def test_only_one_machine_has_a_disk_to_be_told_of(settings: Settings) -> None:
+    """Pods of Google Cloud have one each, on which nothing lasts, so that no alert may look for it there."""
+    backend, clock = connect(settings), ManualClock()
+    for name, told in (("local", True), ("gcp", False)):
+        with open_parts(settings.model_copy(update={"backend": name}), backend, clock) as parts:
+            assert ("disk" in {part.name for part in parts}) is told
 
 
 class Reads:
@@ -234,6 +251,7 @@ def test_the_command_prints_what_it_sees_and_says_what_it_cannot(
     settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JSON a line for programs, a table for people; exit status 3 where something cannot be seen."""
+    connect(settings)
     assert look_once(settings, as_json=True) == 0
     figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {"metric": "earmark_queue_waiting", "labels": {"queue": "high"}, "value": 0.0} in figures

@@ -209,7 +209,7 @@ def test_limits_are_those_of_the_alerts() -> None:
     """A panel is red where somebody is woken."""
     rules = alerts()
     for name, limit in ALERTS.items():
-        said = [float(value) for rule in rules[name] for value in re.findall(r"> ([\d.]+)", rule["expr"])]
+        said = [float(value) for rule in rules[name] for value in re.findall(r"[<>] ([\d.]+)", rule["expr"])]
         assert limit in said, f"{name}: {limit} is none of {said}"
     said = [float(value) for rule in rules["EarmarkOldestWaiting"] for value in re.findall(r"> ([\d.]+)", rule["expr"])]
     assert said == [OLDEST_S["high"], OLDEST_S["low"]]
