@@ -23,8 +23,9 @@ def test_a_receipt_that_cannot_be_written(tmp_path: Path, out: str) -> None:
 def test_a_receipt_is_written_beside_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Folders are made; an older file gives way to it whole."""
     out = tmp_path / "new" / "receipt.txt"
+    settings = Settings(data=tmp_path / "data")
+    connect(settings)
     for _ in range(2):
-        settings = Settings(data=tmp_path / "data")
         assert erase_all(settings, "", "acme", "why", out, reapply=False, execute=False, as_json=False) == 0
         assert out.read_text() == capsys.readouterr().out
     assert [path.name for path in out.parent.iterdir()] == ["receipt.txt"]
