@@ -11,13 +11,20 @@ _SIGN: Final = "queues.sqlite"
 
 
 def holds_data(folder: Path) -> bool:
-    """Whether a folder is one of Earmark's."""
-    return (folder / _SIGN).is_file()
+    """Whether a folder is one of Earmark's, as far as this user may see."""
+    try:
+        return (folder / _SIGN).is_file()
+    except PermissionError:  # whoever opens it says so
+        return True
 
 
 def nothing_there(settings: Settings) -> str:
     """That there is no data in the data folder, for a person; empty = there is, or the backend has no such folder."""
     if settings.backend != "local" or holds_data(settings.data):
         return ""
-    what = "nothing of Earmark in" if settings.data.is_dir() else "no data folder"
-    return f"There is {what} {display(settings.data)}: no job has come there.  Is EARMARK_DATA as meant?"
+    name = display(settings.data)
+    if settings.data.is_dir():
+        found = f"There is nothing of Earmark in {name}"
+    else:
+        found = f"{name} is no folder" if settings.data.exists() else f"There is no data folder {name}"
+    return f"{found}: no job has come there.  Is EARMARK_DATA as meant?  `earmark init` makes a new one."

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote, unquote
 
+from earmark.errors import ConfigurationError
 from earmark.log import event
 from runtime.worker_name import is_dead
 
@@ -39,6 +40,7 @@ class Pulse:
         """Take the data folder; the file is made by the first beat."""
         self._path = data / _FOLDER / quote(worker, safe="")
         self._beat_at = float("-inf")
+        self._failed = False
 
     def beat(self) -> None:
         """Note that the queue has answered; a disk that cannot be written is no reason to stop."""
@@ -50,8 +52,11 @@ class Pulse:
             # Not the data folder, which may be gone with its disk: a new one in its place would hide that.
             self._path.parent.mkdir(exist_ok=True)
             self._path.touch()
+            self._failed = False
         except OSError as error:
-            event(_log, "pulse.failed", level=logging.WARNING, error=str(error))
+            if not self._failed:  # once, or a disk that is away fills another with that
+                event(_log, "pulse.failed", level=logging.WARNING, error=str(error))
+            self._failed = True
 
     def __enter__(self) -> Self:
         """Begin; the worker counts as alive while it starts."""
@@ -69,15 +74,26 @@ class Pulse:
 
 
 def heard(data: Path) -> list[Heard]:
-    """The workers of this data folder, those first that were heard of longest ago; files of dead ones are removed."""
+    """The workers of this data folder, those first that were heard of longest ago; files of dead ones are removed.
+
+    Raises:
+        ConfigurationError: this user may not look.
+    """
+    try:
+        entries = list(os.scandir(data / _FOLDER))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        message = f"This user may not look into {data}.  Give it permission, or set EARMARK_DATA."
+        raise ConfigurationError(message) from error
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(data / _FOLDER):
-            worker = unquote(entry.name)
-            with contextlib.suppress(FileNotFoundError):
-                age_s = max(0.0, time.time() - entry.stat().st_mtime)
-                if is_dead(worker):
+    for entry in entries:
+        worker = unquote(entry.name)
+        with contextlib.suppress(FileNotFoundError):
+            age_s = max(0.0, time.time() - entry.stat().st_mtime)
+            if is_dead(worker):
+                with contextlib.suppress(PermissionError):  # of somebody who only looks
                     Path(entry.path).unlink(missing_ok=True)
-                else:
-                    found.append(Heard(worker, age_s))
+            else:
+                found.append(Heard(worker, age_s))
     return sorted(found, key=lambda each: -each.age_s)

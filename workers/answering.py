@@ -17,24 +17,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from earmark.domain import Clip, Prediction
-from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TimedOut, TransientError
+from earmark.errors import ModelCrashed, ModelUnavailable, NoAnswer, TimedOut, TransientError, Unavailable
 from earmark.log import event
 from workers.cascade import Reason
 from workers.flight import Flight, next_batch
 from workers.isolation import predict_isolated
 from workers.parts import WorkerLimits, WorkerParts
 from workers.predicting import Answers, Predicting
-from workers.primary import Primary
+from workers.primary import MODEL_STARTS_MAX, Primary
 from workers.questions import Questions
 from workers.second_opinion import Answer
 
 _log = logging.getLogger(__name__)
-
-MODEL_STARTS_MAX = 3
-"""Starts of the model that may fail in a row before a worker gives up, unless the fallback answers in its place."""
-
-ARM_LOST_S = 15.0
-"""Seconds after which the model of an arm that cannot be had counts as lost; its jobs are diverted from the first."""
 
 ASKING_BATCHES = 4
 """Batches of jobs that may wait for the fallback; then no more are leased."""
@@ -44,9 +38,6 @@ PRIMARY_WAIT_S = 5.0
 
 ARM_TIMEOUT_S = 30.0
 """Most seconds that the model of an arm may take over a batch, plus its audio length."""
-
-ARM_LOST_LATEST_S = 30.0
-"""The same where each attempt takes long: two that failed are enough then."""
 
 Answered = list[tuple[Flight, Answer]]
 """Jobs with their answers."""
@@ -243,24 +234,34 @@ class Answering:
         for each in [each for each in self._predicting if each.future.done()]:
             self._predicting.remove(each)
             each.ended(self._parts.clock())
-            answered += self._heard(each.future, each.batch, each.model)
+            answers = self._answers(each.future, each.batch, each.model)
+            answered += [] if answers is None else self._heard(answers, each.batch, each.model)
         for retired in self._arms.retired():
             self._arm_predictor.submit(retired.model.close)
         return answered
 
-    def _heard(self, future: Future[Answers], batch: list[Flight], model: Primary) -> list[tuple[Flight, Answer]]:
-        """What the primary said: what needs nobody else's answer."""
+    def _answers(self, future: Future[Answers], batch: list[Flight], model: Primary) -> Answers | None:
+        """What the primary said to each; ``None`` = nothing, and its jobs wait for another go."""
         try:
-            answers = future.result()
+            return future.result()
         except ModelUnavailable as error:
             self._failed(error, batch, model)
-            return []
+        except Unavailable as error:  # a clip went with its disk: neither model nor recording is at fault
+            event(_log, "clips.lost", level=logging.WARNING, jobs=len(batch), error=str(error))
+            model.breaker.withdrawn()
+            if (self._parts.clock() - batch[0].lease.job.enqueued_at).total_seconds() >= self._limits.outage_max_s:
+                return [error] * len(batch)
+            for flight in batch:
+                self._give_back(flight, PRIMARY_WAIT_S)
         except (ModelCrashed, TimedOut) as error:
             self._broke(error, batch, model)
-            return []
         except Exception as error:  # noqa: BLE001  # a fault of ours costs these jobs a try, not the worker its life
-            answers = [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
             _log.exception("batch.failed")
+            return [ModelCrashed(f"{type(error).__name__}: {error}")] * len(batch)
+        return None
+
+    def _heard(self, answers: Answers, batch: list[Flight], model: Primary) -> list[tuple[Flight, Answer]]:
+        """Who needs nobody else's answer."""
         if model is not self._default and all(isinstance(answer, TransientError) for answer in answers):
             if model.shaky or isinstance(answers[0], TimedOut):  # else the recording may be at fault
                 self._unwell(model, batch, str(answers[0]))
@@ -303,11 +304,7 @@ class Answering:
 
     def _unwell(self, model: Primary, batch: list[Flight], why: str) -> None:
         """Let the model of an arm rest, and tell of it when it has failed for long without an answer in between."""
-        model.shaky = True
-        model.failed_starts += 1
-        model.outage.failed(ModelUnavailable(why))
-        patience_s = ARM_LOST_S if model.failed_starts >= MODEL_STARTS_MAX else ARM_LOST_LATEST_S
-        if model.failed_starts > 1 and model.outage.lasted_s >= patience_s:
+        if model.rest(why):
             self._arms.lost(batch[0].lease.job, why)
 
     def _broke(self, error: TransientError, batch: list[Flight], model: Primary) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from earmark import log
 from earmark.domain import Clip, Prediction
-from earmark.errors import ModelCrashed, ModelUnavailable, TimedOut
+from earmark.errors import ModelCrashed, ModelUnavailable, TimedOut, TransientError, Unavailable
 from earmark.log import event
 from earmark.ports import Model
 
@@ -108,6 +108,7 @@ class ModelProcess:
 
         Raises:
             ModelUnavailable: the model did not load, or says it has no answer for the whole batch.
+            Unavailable: a clip cannot be read; neither the model nor the recording is at fault.
             ModelCrashed: the process died over these clips, or the model raised.
             TimedOut: no answer within ``timeout_s``; the process was killed.
         """
@@ -203,7 +204,14 @@ def _serve(
         except (ModelUnavailable, TimedOut) as error:
             connection.send(error)
         except Exception as error:  # noqa: BLE001  # a model may raise anything; it is a failed try
-            connection.send(ModelCrashed(f"{type(error).__name__}: {error}"))
+            connection.send(_told(error, clips))
+
+
+def _told(error: Exception, clips: Sequence[Clip]) -> TransientError:
+    """What the parent is told of an error: a clip that cannot be read is the disk's fault, all else the model's."""
+    if isinstance(error, OSError) and str(error.filename) in {str(clip.path) for clip in clips}:
+        return Unavailable(f"A decoded clip cannot be read: {error.strerror}.  Is the disk of the data folder there?")
+    return ModelCrashed(f"{type(error).__name__}: {error}")
 
 
 def processor_name(information: Path = Path("/proc/cpuinfo")) -> str:

@@ -4,9 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from earmark.domain import Job, Prediction
+from earmark.errors import ModelUnavailable
 from workers.breaker import Breaker
 from workers.model_process import ModelProcess
 from workers.outage import Outage
+
+MODEL_STARTS_MAX = 3
+"""Starts of the model that may fail in a row before a worker gives up, unless the fallback answers in its place."""
+ARM_LOST_S = 15.0
+"""Seconds after which the model of an arm that cannot be had counts as lost; its jobs are diverted from the first."""
+ARM_LOST_LATEST_S = 30.0
+"""The same where each attempt takes long: two that failed are enough then."""
 
 
 class Primary:
@@ -52,6 +60,14 @@ class Primary:
     def usable(self) -> bool:
         """Whether it is likely to answer now."""
         return not self.outage.resting and not self.breaker.open
+
+    def rest(self, why: str) -> bool:
+        """Leave it alone for a while; says whether it has failed for long without an answer in between."""
+        self.shaky = True
+        self.failed_starts += 1
+        self.outage.failed(ModelUnavailable(why))
+        patience_s = ARM_LOST_S if self.failed_starts >= MODEL_STARTS_MAX else ARM_LOST_LATEST_S
+        return self.failed_starts > 1 and self.outage.lasted_s >= patience_s
 
     def was_warm(self) -> bool:
         """Whether it was loaded before the batch that has just ended."""

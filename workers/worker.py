@@ -173,6 +173,8 @@ class Worker:
             if not answered and lease.try_number <= self._limits.max_tries:
                 with self._parts.fetch(lease.job.upload) as path:
                     flight.clip = replace(self._parts.decode(lease, path), trace_id=trace_id_of(lease.job.upload.trace))
+        except OSError as error:  # all that a recording can cause has an error of Earmark's own
+            flight.error = Unavailable(f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001  # whatever goes wrong with one job is that job's outcome
             flight.error = error
         flight.decode_s = time.monotonic() - began

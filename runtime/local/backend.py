@@ -41,7 +41,8 @@ def connect_local(settings: Settings, clock: Clock, *, late: bool = False) -> Ba
     """
     data = settings.data
     if settings.data_must_exist and not holds_data(data):
-        message = f"There is nothing of Earmark in {display(data)}, and EARMARK_DATA_MUST_EXIST is set.  Bring it back."
+        why = "EARMARK_DATA_MUST_EXIST is set, by `earmark up` for all that it starts"
+        message = f"There is nothing of Earmark in {display(data)}, and {why}.  Is its disk mounted?"
         raise Unavailable(message)
     try:
         data.mkdir(parents=True, exist_ok=True)

@@ -102,6 +102,7 @@ class Note:
         self.address = address
         self._path = data / FOLDER / quote(own_name(), safe="")
         self._content = json.dumps({"role": role, "address": address})
+        self._failed = False
 
     def begin(self) -> None:
         """Write it for the first time, which makes the data folder on a backend that keeps nothing else in it."""
@@ -117,8 +118,11 @@ class Note:
             self._path.parent.mkdir(exist_ok=True)
             part.write_text(self._content, encoding="utf-8")
             part.replace(self._path)
+            self._failed = False
         except OSError as error:
-            event(_log, "metrics.not_noted", level=logging.WARNING, error=str(error))
+            if not self._failed:  # once, or a disk that is away fills another with that
+                event(_log, "metrics.not_noted", level=logging.WARNING, error=str(error))
+            self._failed = True
 
     def touch(self) -> None:
         """Say that it still holds."""

@@ -12,7 +12,7 @@ from runtime.backend import ARCHIVE, UPLOADS
 from runtime.dlq.desk import say
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.output import print_json, print_table, scope_of, shown
-from runtime.wiring import connect, connect_existing
+from runtime.wiring import connect_existing
 
 ATTEMPTS: Final = 5
 """Times that an object may be replaced while a hold is set on it."""
@@ -20,7 +20,7 @@ ATTEMPTS: Final = 5
 
 def place_hold(settings: Settings, target: str, prefix: str, tenant: str, reason: str, *, as_json: bool) -> int:
     """Place a hold, set it in the store where it is about one object, and wait until every run has seen it."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     scope = scope_of(desk.backend, target, prefix, tenant)
     hold = desk.holds.place(scope, reason, desk.actor)
     set_in_store(desk, scope, held=True)
@@ -89,7 +89,7 @@ def grant_extension(
     as_json: bool,
 ) -> int:
     """Grant an extension."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     scope = scope_of(desk.backend, target, prefix, tenant)
     extension = desk.extensions.grant(scope, until, reason, desk.actor, approved_by)
     wait_for_runs(desk)
@@ -142,7 +142,7 @@ def _state(hold: Hold) -> str:
 
 def switch(settings: Settings, reason: str, *, stopped: bool, as_json: bool) -> int:
     """Stop all deletions, or let them go on."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     if stopped:
         stop = desk.switch.stop(reason, desk.actor)
         told = f"Stopped since {shown(stop.at)} UTC by {stop.actor}: {stop.reason}"

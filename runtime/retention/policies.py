@@ -13,12 +13,12 @@ from retention.wording import size
 from runtime.dlq.desk import say
 from runtime.retention.desk import Desk, open_desk
 from runtime.retention.output import print_json, print_table, shown
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 
 def show(settings: Settings, as_of: datetime | None, *, as_json: bool) -> int:
     """Print the policy in force and every version."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     versions = desk.policies.versions()
     current = desk.policies.in_force(as_of or desk.clock())
     if as_json:
@@ -44,7 +44,7 @@ def check(file: Path) -> int:
 
 def diff(settings: Settings, file: Path, effective_from: datetime | None, *, as_json: bool) -> int:
     """Print what a policy would do."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     found = _diff(desk, load_policy(file), effective_from)
     if as_json:
         print_json(found)
@@ -57,7 +57,7 @@ def register(
     settings: Settings, file: Path, effective_from: datetime | None, reason: str, *, execute: bool, as_json: bool
 ) -> int:
     """Print what a policy would do and, if told so, make it the next version."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     policy = load_policy(file)
     found = _diff(desk, policy, effective_from)
     version: Version | None = None

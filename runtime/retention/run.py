@@ -28,7 +28,7 @@ from runtime.retention.inventory import compare, tell_inventories
 from runtime.retention.output import print_json
 from runtime.retention.plan import apply, status_of, tell_applied, tell_plan, told_plan
 from runtime.signals import handled
-from runtime.wiring import connect
+from runtime.wiring import connect_existing
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Cycle:
 
 def run_cycles(settings: Settings, *, every_s: float | None, execute: bool, as_json: bool) -> int:
     """One cycle, or one after another until told to stop; returns the exit status of the last."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     stop = threading.Event()
     with handled(stop.set):
         while True:
@@ -121,7 +121,7 @@ def _compared(desk: Desk, *, execute: bool) -> tuple[object, int]:
 
 def sweep_now(settings: Settings, *, execute: bool, as_json: bool) -> int:
     """Temporary objects and files."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     if execute:
         tell(desk, "retention.sweep")
     files = sweep_scratch(Path(desk.backend.scratch), desk.clock(), execute=execute)
@@ -138,7 +138,7 @@ def sweep_now(settings: Settings, *, execute: bool, as_json: bool) -> int:
 
 def archive_now(settings: Settings, limit: int, *, execute: bool, as_json: bool) -> int:
     """Move old audio."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     found = archive_once(desk, limit, execute=execute)
     if as_json:
         print_json(found)
@@ -213,7 +213,7 @@ def tell(desk: Desk, action: str, detail: str = "") -> None:
 
 def purge_rows(settings: Settings, *, execute: bool, as_json: bool) -> int:
     """Remove old rows."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     found = purge_once(desk, execute=execute)
     if as_json:
         print_json(found)
@@ -244,7 +244,7 @@ def purge_once(desk: Desk, *, execute: bool) -> dict[str, Any]:
 
 def reconcile_now(settings: Settings, buckets: list[str], report: Path | None, *, execute: bool, as_json: bool) -> int:
     """Compare buckets now."""
-    desk = open_desk(settings, connect(settings))
+    desk = open_desk(settings, connect_existing(settings))
     unknown = sorted(set(buckets) - set(desk.kept_buckets))
     if unknown:
         message = f"Retention does not look after {unknown[0]!r}.  It does after: {', '.join(desk.kept_buckets)}."

@@ -56,14 +56,19 @@ def take_all(steps: Sequence[Step]) -> int:
 
 
 def _again(step: Step, stop: threading.Event) -> None:
+    away = False
     while not stop.is_set():
         began, rest_s = time.monotonic(), step.rest_s
         try:
             if step.run_once() and step.share == 1:
                 rest_s = 0.0
+            if away:
+                event(_log, "step.went_on", step=step.name)
+            away = False
         except Unavailable as error:
-            event(_log, "step.postponed", level=logging.WARNING, step=step.name, error=str(error))
-            rest_s = TROUBLE_S
+            if not away:  # told once when a part goes, and once when it comes back
+                event(_log, "step.postponed", level=logging.WARNING, step=step.name, error=str(error))
+            away, rest_s = True, TROUBLE_S
         except EarmarkError as error:
             event(_log, "step.failed", level=logging.ERROR, step=step.name, error=str(error))
             rest_s = TROUBLE_S

@@ -121,7 +121,7 @@ def change_tenant(
             "Say what to change: --tier, --region, --notice-email or --source.  `earmark tenant limit` has limits."
         )
         raise ConfigurationError(message)
-    changed = _change(_Desk(settings), name, fields)
+    changed = _change(_Desk(settings, existing=True), name, fields)
     say(f"Changed: {name} is {changed.tier}{f', its data stays in {changed.region}' if changed.region else ''}.")
 
 
@@ -131,7 +131,7 @@ def limit_tenant(settings: Settings, name: str, own: Mapping[str, float | None],
     Raises:
         ConfigurationError: there is no such customer, or it is one of the file and something is to change.
     """
-    desk = _Desk(settings)
+    desk = _Desk(settings, existing=True)
     given = {field: value for field, value in own.items() if value is not None}
     if given or clear:
         tenant = _change(desk, name, {**(dict.fromkeys(LIMITS, "") if clear else {}), **given})
@@ -207,7 +207,7 @@ def revoke_key(settings: Settings, which: str) -> None:
 
 def list_all(settings: Settings, *, as_json: bool) -> None:
     """Print all customers that are known by name."""
-    desk = _Desk(settings)
+    desk = _Desk(settings, existing=settings.tenants is None)
     found = [desk.tenants.find(name) for name in sorted(desk.tenants.tiers)]
     rows = [
         {

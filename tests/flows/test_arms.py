@@ -12,9 +12,8 @@ from earmark.vocabulary import Lane
 from tests.flows.world import World
 from tests.making import make_exposure
 from tests.provider import ScriptedProvider, fallback
-from workers.answering import ARM_LOST_S, MODEL_STARTS_MAX
 from workers.model_process import ModelProcess
-from workers.primary import Primary
+from workers.primary import ARM_LOST_S, MODEL_STARTS_MAX, Primary
 from workers.worker import Worker
 
 EXPOSED = {"arm": "experimental", "exposure": make_exposure()}

@@ -1,10 +1,15 @@
 """Where there is no data, as at a misspelt path or where a disk is not mounted, nothing is made or looks well."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from earmark.errors import ConfigurationError
 from runtime import exit_status
+from runtime.cli import app
 from tests.flows.command import Command
 
 LOOKS = (
@@ -28,6 +33,14 @@ LOOKS = (
     "retention notices",
     "retention holds",
     "retention plan",
+    "retention run",
+    "retention sweep",
+    "retention rows",
+    "retention archive",
+    "retention reconcile",
+    "retention hold --tenant acme --reason r",
+    "retention policy show",
+    "tenant list",
     "retention erase --tenant acme --reason r",
     "audit list",
     "audit verify",
@@ -48,6 +61,31 @@ def test_whoever_looks_is_told_and_makes_nothing(command: str, tmp_path: Path) -
         assert told in ended.stdout + ended.stderr
         assert "Traceback" not in ended.stderr
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["unmounted"]
+
+
+def test_a_file_in_its_place_is_said_to_be_one(tmp_path: Path) -> None:
+    """To whoever looks, and to a probe."""
+    (tmp_path / "file").touch()
+    for command in ("status", "alive", "doctor"):
+        ended = Command(tmp_path / "file").run(command)
+        assert ended.returncode in {exit_status.USAGE, exit_status.UNAVAILABLE}
+        assert "file is no folder" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "alive"])
+def test_a_folder_that_may_not_be_entered_is_no_fault_of_ours(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says whose permission is lacking; root may enter everything, so that the system's answer is made up."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    ended = CliRunner().invoke(app, [command], env={"EARMARK_DATA": str(tmp_path)})
+    assert ended.exit_code != 0
+    assert isinstance(ended.exception, ConfigurationError | SystemExit), ended.exception
 
 
 def test_a_new_user_is_not_told_of_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,56 @@ def test_a_full_disk_spends_no_try(tmp_path: Path) -> None:
     assert (record.status, record.failures) == ("done", ())
 
 
+@pytest.mark.parametrize("words", [("away",), ("away-1", "away-2", "fine")])
+def test_clips_that_go_with_their_disk_spend_no_try(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Whatever they are heard with; the model is not blamed either.  Then the disk is back, and they are done."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+    jobs = world.put(*words)
+    world.disk_away = True
+    with world.worker() as worker:
+        for _ in range(10):
+            worker.run_once()
+            world.clock.move(60)
+        assert world.record(jobs[0]) is None
+        world.disk_away = False
+        for _ in range(5):
+            worker.run_once()
+            world.clock.move(60)
+    records = [world.record(job) for job in jobs]
+    assert [(record.status, record.failures) for record in records if record] == [("done", ())] * len(words)
+
+
+def test_clips_that_never_come_back_spend_tries(tmp_path: Path) -> None:
+    """A job older than ``outage_max_s`` is buried after three more, so that nothing waits for ever."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0, outage_max_s=300))
+    [job] = world.put("away")
+    world.disk_away = True
+    with world.worker() as worker:
+        for _ in range(15):
+            worker.run_once()
+            world.clock.move(60)
+    record = world.record(job)
+    assert record is not None
+    assert [failure.kind for failure in record.failures] == ["unavailable"] * 3
+
+
+def test_an_error_of_the_system_while_decoding_spends_no_try(tmp_path: Path) -> None:
+    """A recording causes none; the folder that clips are written to is away."""
+    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
+    [job] = world.put("fine")
+    (tmp_path / "scratch").write_text("in the way")
+    with world.worker() as worker:
+        for _ in range(10):
+            worker.run_once()
+            world.clock.move(60)
+        assert world.record(job) is None
+        (tmp_path / "scratch").unlink()
+        worker.run_once()
+    record = world.record(job)
+    assert record is not None
+    assert (record.status, record.failures) == ("done", ())
+
+
 def test_an_outage_that_never_ends_spends_tries(tmp_path: Path) -> None:
     """A job older than ``outage_max_s`` is buried after three more tries, so that nothing waits for ever."""
     world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0, outage_max_s=300))

@@ -94,6 +94,8 @@ class World:
         self.shadow_arms: tuple[str, ...] = ()
         self.observers = Observers()
         """Hear what happens."""
+        self.disk_away = False
+        """While true, the clip of a word that begins with "away" is gone before anybody hears it."""
         self.disk_full = False
         """While true, decoding a word that begins with "full" finds no space."""
 
@@ -205,6 +207,8 @@ class World:
         if word.startswith("full") and self.disk_full:
             message = "No space left on device"
             raise Unavailable(message)
+        if word.startswith("away") and self.disk_away:
+            return self._clip(lease, word, self.folder / "away" / "clip")
         if word.startswith("bug"):
             message = "a fault of ours"
             raise ZeroDivisionError(message)
@@ -212,6 +216,9 @@ class World:
         scratch.mkdir(exist_ok=True)
         target = scratch / f"{lease.job.id}-{lease.try_number}"
         target.write_text(word)
+        return self._clip(lease, word, target)
+
+    def _clip(self, lease: Lease, word: str, target: Path) -> Clip:
         technical = Technical(
             duration_s=1, sample_rate_hz=16000, channels=1, codec="words", container="words", size_bytes=len(word)
         )
