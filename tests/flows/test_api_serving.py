@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -171,6 +173,30 @@ def test_a_request_is_answered_among_many_that_say_nothing(start: Callable[..., 
     took, early = asyncio.run(run())
     assert MANY - 1000 <= early < MANY
     assert sorted(took)[2] < 1.0, took
+
+
+def test_it_is_said_to_listen_when_it_does(start: Callable[..., Served]) -> None:
+    """Whoever reads the line may connect at once, as a health check does."""
+    taken = list[bool]()
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "api.listening":
+                address = urlsplit(getattr(record, "fields", {}).get("address", "")).netloc
+                host, _, port = address.partition(":")
+                with contextlib.suppress(OSError), socket.create_connection((host, int(port)), SOON_S):
+                    taken.append(True)
+
+    logger, reader = logging.getLogger("runtime.api.serving"), Reader()
+    level = logger.level
+    logger.addHandler(reader)
+    logger.setLevel(logging.INFO)
+    try:
+        start()
+    finally:
+        logger.removeHandler(reader)
+        logger.setLevel(level)
+    assert taken == [True]
 
 
 def test_a_body_that_stops_is_answered_and_ended(start: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:

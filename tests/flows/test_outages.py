@@ -52,20 +52,6 @@ def test_clips_that_go_with_their_disk_spend_no_try(tmp_path: Path, words: tuple
     assert [(record.status, record.failures) for record in records if record] == [("done", ())] * len(words)
 
 
-def test_clips_that_never_come_back_spend_tries(tmp_path: Path) -> None:
-    """A job older than ``outage_max_s`` is buried after three more, so that nothing waits for ever."""
-    world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0, outage_max_s=300))
-    [job] = world.put("away")
-    world.disk_away = True
-    with world.worker() as worker:
-        for _ in range(15):
-            worker.run_once()
-            world.clock.move(60)
-    record = world.record(job)
-    assert record is not None
-    assert [failure.kind for failure in record.failures] == ["unavailable"] * 3
-
-
 def test_an_error_of_the_system_while_decoding_spends_no_try(tmp_path: Path) -> None:
     """A recording causes none; the folder that clips are written to is away."""
     world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0))
@@ -83,13 +69,14 @@ def test_an_error_of_the_system_while_decoding_spends_no_try(tmp_path: Path) -> 
     assert (record.status, record.failures) == ("done", ())
 
 
-def test_an_outage_that_never_ends_spends_tries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", ["full", "away"])
+def test_an_outage_that_never_ends_spends_tries(tmp_path: Path, word: str) -> None:
     """A job older than ``outage_max_s`` is buried after three more tries, so that nothing waits for ever."""
     world = World(tmp_path, limits=dataclasses.replace(LIMITS, retry_delay_s=0, outage_max_s=300))
-    [job] = world.put("full")
-    world.disk_full = True
+    [job] = world.put(word)
+    world.disk_full = world.disk_away = True
     with world.worker() as worker:
-        for _ in range(10):
+        for _ in range(15):
             worker.run_once()
             world.clock.move(60)
     record = world.record(job)

@@ -79,6 +79,14 @@ def test_all_roles_run_and_end_together(tmp_path: Path) -> None:
     assert [role.process.returncode if role.process else None for role in roles] == [0, 0]
 
 
+def test_what_is_started_must_find_the_data(tmp_path: Path) -> None:
+    """Else a role that comes back while the disk is away would make a new and empty system."""
+    told = tmp_path / "told"
+    running = Running(Role("one", [f"import os; open(r'{told}', 'w').write(os.environ['EARMARK_DATA_MUST_EXIST'])"]))
+    until(lambda: told.exists() and told.read_text() == "true")
+    running.end()
+
+
 def test_what_ends_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed, it comes back; the other one is left alone."""
     monkeypatch.setattr(up, "AGAIN_S", (0.01,))
